@@ -1,0 +1,107 @@
+//! The arguments of one call, read from left to right.
+
+use crate::error::CommandError;
+use crate::keyspace::{Key, Keyspace};
+use crate::protocol::number::{parse_double, parse_integer};
+use crate::protocol::{Arg, Request};
+use std::slice;
+
+/// What is left of a request's arguments. Arity was checked before, so reading past the end means
+/// that optional arguments are incomplete: a syntax error.
+pub struct Args<'v> {
+    arena: &'v [u8],
+    items: slice::IterMut<'v, Arg>,
+    keyspace: &'v Keyspace,
+    /// The hash of the argument at a position (counted from the end), which the executor needed already.
+    known_hash: Option<(usize, u64)>,
+}
+
+impl<'v> Args<'v> {
+    /// The arguments behind the first `skip`; `known_hash` is the index of a key with its hash.
+    pub fn new(
+        request: &'v mut Request,
+        skip: usize,
+        keyspace: &'v Keyspace,
+        known_hash: Option<(usize, u64)>,
+    ) -> Self {
+        let length = request.len();
+        let (arena, args) = request.parts_mut();
+        let items = args.get_mut(skip..).unwrap_or_default().iter_mut();
+        let known_hash = known_hash.map(|(index, hash)| (length - index, hash));
+        Self { arena, items, keyspace, known_hash }
+    }
+
+    /// Number of arguments left.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next argument's bytes, without consuming it.
+    pub fn peek(&self) -> Option<&[u8]> {
+        self.items.as_slice().first().map(|arg| arg.bytes(self.arena))
+    }
+
+    /// The next argument's bytes.
+    pub fn bytes(&mut self) -> Result<&'v [u8], CommandError> {
+        let arg = self.items.next().ok_or(CommandError::Syntax)?;
+        let arg: &'v Arg = arg;
+        Ok(arg.bytes(self.arena))
+    }
+
+    /// The next argument for keeps: a large one is moved, not copied.
+    pub fn take(&mut self) -> Result<Vec<u8>, CommandError> {
+        self.items.next().map(|arg| arg.take(self.arena)).ok_or(CommandError::Syntax)
+    }
+
+    /// The next argument as a key.
+    pub fn key(&mut self) -> Result<Key<'v>, CommandError> {
+        let from_end = self.len();
+        let bytes = self.bytes()?;
+        Ok(match self.known_hash {
+            Some((position, hash)) if position == from_end => Key::with_hash(bytes, hash),
+            _ => self.keyspace.key(bytes),
+        })
+    }
+
+    /// The next argument as a signed 64-bit integer.
+    pub fn integer(&mut self) -> Result<i64, CommandError> {
+        parse_integer(self.bytes()?).ok_or(CommandError::NotInteger)
+    }
+
+    /// The next argument as a double.
+    pub fn double(&mut self) -> Result<f64, CommandError> {
+        parse_double(self.bytes()?).ok_or(CommandError::NotFloat)
+    }
+
+    /// Consumes the next argument if it is this word in any case.
+    pub fn word(&mut self, word: &str) -> bool {
+        let is_next = self.peek().is_some_and(|next| next.eq_ignore_ascii_case(word.as_bytes()));
+        if is_next {
+            self.items.next();
+        }
+        is_next
+    }
+
+    /// All arguments left, as bytes.
+    pub fn rest(&mut self) -> impl ExactSizeIterator<Item = &'v [u8]> + Clone + use<'v> {
+        let arena = self.arena;
+        let rest: &'v [Arg] = std::mem::take(&mut self.items).into_slice();
+        rest.iter().map(move |arg| arg.bytes(arena))
+    }
+
+    /// All arguments left, as keys.
+    pub fn keys(&mut self) -> impl ExactSizeIterator<Item = Key<'v>> + Clone + use<'v> {
+        let keyspace = self.keyspace;
+        self.rest().map(move |bytes| keyspace.key(bytes))
+    }
+
+    /// An error if anything is left.
+    pub fn end(&self) -> Result<(), CommandError> {
+        if self.is_empty() { Ok(()) } else { Err(CommandError::Syntax) }
+    }
+}

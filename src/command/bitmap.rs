@@ -1,0 +1,5 @@
+//! Bitmap commands: strings seen as bits.
+
+use super::spec::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,5 @@
+//! DEBUG: for tests.
+
+use super::spec::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

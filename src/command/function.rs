@@ -1,0 +1,5 @@
+//! FUNCTION: as for a server without functions.
+
+use super::spec::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

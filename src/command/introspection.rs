@@ -1,0 +1,5 @@
+//! COMMAND: what the table says.
+
+use super::spec::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

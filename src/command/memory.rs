@@ -1,0 +1,5 @@
+//! MEMORY: what things take.
+
+use super::spec::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,26 @@
+//! The commands: one row each in the file of its family, and what follows from the rows.
+//!
+//! A handler is a function of the keys that its row declares, its arguments and a moment in time.
+//! It parses all its arguments before it touches the view, so an `Err` means that nothing changed.
+//! Nothing here does I/O, locks, or reads a clock.
+
+mod args;
+mod bitmap;
+mod client;
+mod config;
+mod connection;
+mod debug;
+mod function;
+mod info;
+mod introspection;
+mod key;
+mod memory;
+mod server;
+mod slowlog;
+mod spec;
+mod string;
+mod table;
+
+pub use args::Args;
+pub use spec::{Arity, Context, Flags, Group, Handler, KeyFlags, Keys, Spec};
+pub use table::{COMMAND_COUNT, FindError, Found, all, find};

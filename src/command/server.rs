@@ -1,0 +1,5 @@
+//! Commands about the server as a whole.
+
+use super::spec::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,5 @@
+//! SLOWLOG: which commands took long.
+
+use super::spec::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,299 @@
+//! What one row of the table says.
+
+use super::args::Args;
+use crate::instance::{Client, Instance};
+use crate::keyspace::{ReadView, Walk, WriteView};
+use crate::protocol::{Outcome, Request};
+
+/// One command, or one subcommand of a container such as CONFIG.
+#[derive(Clone, Copy)]
+pub struct Spec {
+    /// In capitals; of a subcommand without its container.
+    pub name: &'static str,
+    /// How many arguments, the name included; for a subcommand the container's name too.
+    pub arity: Arity,
+    /// Which arguments are keys. Drives locks, COMMAND GETKEYS and later WATCH.
+    pub keys: Keys,
+    /// What runs.
+    pub handler: Handler,
+    /// What the handler's type cannot say.
+    pub flags: Flags,
+    /// The Redis version that introduced it.
+    pub since: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// The arguments, in the notation of `syntax.rs`.
+    pub syntax: &'static str,
+    /// Cost in big-O notation.
+    pub complexity: &'static str,
+    /// Changes since: version and what changed.
+    pub history: &'static [(&'static str, &'static str)],
+    /// Hints for clients that spread commands over a cluster, as COMMAND INFO lists them.
+    pub tips: &'static [&'static str],
+    /// Version from which on it is deprecated, and what replaces it.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// The subcommands of a container.
+    pub subcommands: &'static [Spec],
+}
+
+impl Spec {
+    /// What most rows leave out.
+    pub const REST: Self = Self {
+        name: "",
+        arity: Arity::at_least(1),
+        keys: Keys::NONE,
+        handler: Handler::Container,
+        flags: Flags::NONE,
+        since: "1.0.0",
+        summary: "",
+        syntax: "",
+        complexity: "O(1)",
+        history: &[],
+        tips: &[],
+        deprecated: None,
+        subcommands: &[],
+    };
+}
+
+/// How many arguments a command takes, its name included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arity(i16);
+
+impl Arity {
+    /// Just so many.
+    pub const fn exactly(count: i16) -> Self {
+        Self(count)
+    }
+
+    /// So many or more.
+    pub const fn at_least(count: i16) -> Self {
+        Self(-count)
+    }
+
+    /// Whether so many will do.
+    pub fn admits(self, count: usize) -> bool {
+        let wanted = usize::from(self.0.unsigned_abs());
+        if self.0 < 0 { count >= wanted } else { count == wanted }
+    }
+
+    /// As COMMAND prints it: negative for "or more".
+    pub fn number(self) -> i64 {
+        i64::from(self.0)
+    }
+}
+
+/// Which arguments are keys.
+#[derive(Debug, Clone, Copy)]
+pub enum Keys {
+    /// None.
+    NONE,
+    /// Every key of every database, as FLUSHALL touches.
+    EVERY,
+    /// Arguments `first` to `last` (negative counts from the end) in steps of `step`.
+    Range {
+        /// Index of the first, the command's name being 0.
+        first: usize,
+        /// Index of the last; -1 is the last argument.
+        last: i16,
+        /// Distance between two keys.
+        step: usize,
+        /// What the command does with them.
+        flags: KeyFlags,
+    },
+}
+
+impl Keys {
+    /// One key.
+    pub const fn one(index: usize, flags: KeyFlags) -> Self {
+        Self::Range { first: index, last: index as i16, step: 1, flags }
+    }
+
+    /// Keys from `first` to `last` in steps of `step`.
+    pub const fn range(first: usize, last: i16, step: usize, flags: KeyFlags) -> Self {
+        Self::Range { first, last, step, flags }
+    }
+
+    /// The indexes of the keys in a request. Indexes beyond its end are left out.
+    pub fn positions(self, request: &Request) -> impl ExactSizeIterator<Item = usize> + use<> {
+        let (first, count, step) = match self {
+            Self::NONE | Self::EVERY => (0, 0, 1),
+            Self::Range { first, last, step, .. } => {
+                let length = request.len();
+                let last = match usize::try_from(last) {
+                    Ok(last) => last.min(length.saturating_sub(1)),
+                    Err(_) => length.saturating_sub(usize::from(last.unsigned_abs())),
+                };
+                let count = if last >= first { (last - first) / step + 1 } else { 0 };
+                (first, count, step)
+            }
+        };
+        (0..count).map(move |number| first + number * step)
+    }
+}
+
+/// What a command does with a key: how COMMAND INFO's key specifications name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFlags(u16);
+
+impl KeyFlags {
+    /// The names in the order in which Redis lists them.
+    pub const NAMES: [&'static str; 11] = [
+        "RW",
+        "RO",
+        "OW",
+        "RM",
+        "access",
+        "insert",
+        "update",
+        "delete",
+        "not_key",
+        "incomplete",
+        "variable_flags",
+    ];
+    /// Reads and writes.
+    pub const RW: Self = Self(1);
+    /// Reads only.
+    pub const RO: Self = Self(1 << 1);
+    /// Overwrites.
+    pub const OW: Self = Self(1 << 2);
+    /// Removes.
+    pub const RM: Self = Self(1 << 3);
+    /// Returns or copies the user's data.
+    pub const ACCESS: Self = Self(1 << 4);
+    /// Adds data, changes none.
+    pub const INSERT: Self = Self(1 << 5);
+    /// Changes data.
+    pub const UPDATE: Self = Self(1 << 6);
+    /// Deletes data.
+    pub const DELETE: Self = Self(1 << 7);
+    /// Depends on the other arguments.
+    pub const VARIABLE_FLAGS: Self = Self(1 << 10);
+
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The names of those that are set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(bit, _)| self.0 & (1 << bit) != 0)
+            .map(|(_, name)| name)
+    }
+}
+
+/// What runs a command. The variant is its permission: lock mode, "is it a write" and the ACL
+/// category follow from it.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// Sees keys under shared locks; an expired key is absent and stays where it is.
+    Read(for<'v> fn(&'v ReadView<'_>, &mut Args<'v>) -> Outcome<'v>),
+    /// Changes keys under exclusive locks.
+    Write(for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Outcome<'v>),
+    /// Walks the whole keyspace one shard at a time: never holds two locks.
+    Walk(for<'v> fn(&'v Walk<'_>, &mut Args<'v>) -> Outcome<'v>),
+    /// Touches the client or the server, never keys.
+    Client(for<'v> fn(&mut Context<'_>, &mut Args<'v>) -> Outcome<'v>),
+    /// Has subcommands and runs none by itself.
+    Container,
+}
+
+/// What a handler that touches the client or the server gets.
+pub struct Context<'c> {
+    /// The server.
+    pub instance: &'c Instance,
+    /// The client that asks.
+    pub client: &'c mut Client,
+    /// Unix time in microseconds.
+    pub now_us: i64,
+}
+
+/// What the handler's type cannot say of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Refused when memory is full.
+    pub const DENY_OOM: Self = Self(1);
+    /// For administrators.
+    pub const ADMIN: Self = Self(1 << 1);
+    /// Not from a script.
+    pub const NO_SCRIPT: Self = Self(1 << 2);
+    /// May make the client wait.
+    pub const BLOCKING: Self = Self(1 << 3);
+    /// Allowed while a data set is loaded.
+    pub const LOADING: Self = Self(1 << 4);
+    /// Allowed on a replica whose data is stale.
+    pub const STALE: Self = Self(1 << 5);
+    /// MONITOR does not show it.
+    pub const SKIP_MONITOR: Self = Self(1 << 6);
+    /// The slow log does not keep it.
+    pub const SKIP_SLOWLOG: Self = Self(1 << 7);
+    /// Constant or logarithmic time.
+    pub const FAST: Self = Self(1 << 8);
+    /// Allowed before authentication.
+    pub const NO_AUTH: Self = Self(1 << 9);
+    /// Not inside MULTI.
+    pub const NO_MULTI: Self = Self(1 << 10);
+    /// Allowed while a script runs too long.
+    pub const ALLOW_BUSY: Self = Self(1 << 11);
+    /// Where the keys are depends on other arguments.
+    pub const MOVABLE_KEYS: Self = Self(1 << 12);
+    /// Not while a replica loads asynchronously.
+    pub const NO_ASYNC_LOADING: Self = Self(1 << 13);
+    /// Works on keys, but none has to be named.
+    pub const NO_MANDATORY_KEYS: Self = Self(1 << 14);
+    /// For subscriptions.
+    pub const PUBSUB: Self = Self(1 << 15);
+    /// In the ACL category of commands about keys as such.
+    pub const KEYSPACE: Self = Self(1 << 16);
+    /// In the ACL category of dangerous commands.
+    pub const DANGEROUS: Self = Self(1 << 17);
+    /// In the ACL category of connection commands.
+    pub const CONNECTION: Self = Self(1 << 18);
+
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of these are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// The families, as COMMAND DOCS and HELP name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Bit operations on strings.
+    Bitmap,
+    /// Clients and connections.
+    Connection,
+    /// Keys of any type.
+    Generic,
+    /// Functions and scripts.
+    Scripting,
+    /// The server.
+    Server,
+    /// Strings.
+    String,
+}
+
+impl Group {
+    /// The name in COMMAND DOCS.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bitmap => "bitmap",
+            Self::Connection => "connection",
+            Self::Generic => "generic",
+            Self::Scripting => "scripting",
+            Self::Server => "server",
+            Self::String => "string",
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Every text of an error that a client can see, equal to Redis's to the byte.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// What a command answers instead of a reply. `Display` gives the error line without `-` and line end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandError {
+    /// The key holds another type than the command works on.
+    WrongType,
+    /// The arguments do not follow the command's syntax.
+    Syntax,
+    /// An argument, or a stored value, is no signed 64-bit integer.
+    NotInteger,
+    /// An argument, or a stored value, is no finite floating-point number.
+    NotFloat,
+    /// No such command; the name and the first arguments as they came.
+    UnknownCommand {
+        /// The name as typed.
+        name: Vec<u8>,
+        /// The first arguments, quoted, as Redis prints them.
+        beginning: Vec<u8>,
+    },
+    /// No such subcommand of a container command.
+    UnknownSubcommand {
+        /// The subcommand as typed.
+        name: Vec<u8>,
+        /// The container's name in capitals.
+        container: &'static str,
+    },
+    /// Too few or too many arguments for the command named (`get`, `config|set`).
+    Arity(Cow<'static, str>),
+    /// An expiry that is not positive or does not fit; names the command in lower case.
+    InvalidExpire(&'static str),
+    /// The client has to authenticate first.
+    NoAuth,
+    /// Another text, complete with its code (`ERR …`).
+    Text(Cow<'static, str>),
+}
+
+impl CommandError {
+    /// An error with a fixed text, code included: `CommandError::text("ERR no such key")`.
+    pub const fn text(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+
+    /// The code: the first word, by which INFO errorstats counts.
+    pub fn code(&self) -> Cow<'static, str> {
+        let first = |text: &str| text.split(' ').next().unwrap_or("ERR").to_owned();
+        match self {
+            Self::WrongType => Cow::Borrowed("WRONGTYPE"),
+            Self::NoAuth => Cow::Borrowed("NOAUTH"),
+            Self::Text(text) => Cow::Owned(first(text)),
+            _ => Cow::Borrowed("ERR"),
+        }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongType => {
+                f.write_str("WRONGTYPE Operation against a key holding the wrong kind of value")
+            }
+            Self::Syntax => f.write_str("ERR syntax error"),
+            Self::NotInteger => f.write_str("ERR value is not an integer or out of range"),
+            Self::NotFloat => f.write_str("ERR value is not a valid float"),
+            Self::UnknownCommand { name, beginning } => write!(
+                f,
+                "ERR unknown command '{}', with args beginning with: {}",
+                String::from_utf8_lossy(name),
+                String::from_utf8_lossy(beginning)
+            ),
+            Self::UnknownSubcommand { name, container } => write!(
+                f,
+                "ERR unknown subcommand '{}'. Try {container} HELP.",
+                String::from_utf8_lossy(name)
+            ),
+            Self::Arity(name) => {
+                write!(f, "ERR wrong number of arguments for '{name}' command")
+            }
+            Self::InvalidExpire(name) => write!(f, "ERR invalid expire time in '{name}' command"),
+            Self::NoAuth => f.write_str("NOAUTH Authentication required."),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+/// Bytes that are no request. The client gets the text, and its connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// `*` not followed by a number in range.
+    InvalidMultibulkLength,
+    /// `$` not followed by a number in range.
+    InvalidBulkLength,
+    /// Another byte where `$` must be.
+    ExpectedDollar(u8),
+    /// A `*` line without end.
+    TooBigMultibulkCount,
+    /// A `$` line without end.
+    TooBigBulkCount,
+    /// An inline request without end.
+    TooBigInline,
+    /// A quote that is never closed, or closed in the middle of a word.
+    UnbalancedQuotes,
+    /// Too many arguments from a client that has not authenticated.
+    UnauthenticatedMultibulkLength,
+    /// Too long an argument from a client that has not authenticated.
+    UnauthenticatedBulkLength,
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ERR Protocol error: ")?;
+        match self {
+            Self::InvalidMultibulkLength => f.write_str("invalid multibulk length"),
+            Self::InvalidBulkLength => f.write_str("invalid bulk length"),
+            Self::ExpectedDollar(byte) => {
+                write!(f, "expected '$', got '{}'", char::from(*byte))
+            }
+            Self::TooBigMultibulkCount => f.write_str("too big mbulk count string"),
+            Self::TooBigBulkCount => f.write_str("too big bulk count string"),
+            Self::TooBigInline => f.write_str("too big inline request"),
+            Self::UnbalancedQuotes => f.write_str("unbalanced quotes in request"),
+            Self::UnauthenticatedMultibulkLength => f.write_str("unauthenticated multibulk length"),
+            Self::UnauthenticatedBulkLength => f.write_str("unauthenticated bulk length"),
+        }
+    }
+}
+
+impl std::error::Error for ProtocolError {}

@@ -1,0 +1,279 @@
+//! The one door to the data: find, admit, lock, run, encode, unlock, tell.
+
+use crate::command::{self, Args, Context, FindError, Found, Handler, Keys};
+use crate::error::CommandError;
+use crate::instance::{Client, Closing, Instance, SlowEntry};
+use crate::keyspace::{AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
+use crate::protocol::{Outcome, Protocol, Request, encode, encode_error};
+use std::panic::{self, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+
+/// Runs one request of a client and appends its reply to `out`.
+///
+/// A handler that panics ends its own connection only, unless it was in the middle of a change: then
+/// the server stops rather than serve half of it.
+pub fn execute(instance: &Instance, client: &mut Client, request: &mut Request, out: &mut Vec<u8>) {
+    let replied = out.len();
+    let execution = AssertUnwindSafe(|| dispatch(instance, client, request, out));
+    if panic::catch_unwind(execution).is_ok() {
+        return;
+    }
+    out.truncate(replied);
+    client.closing = Some(Closing::AtOnce);
+    log::error!("a command of client {} panicked; its connection is closed", client.id());
+    if client.effects.is_changing() {
+        instance
+            .stop
+            .fail("a command panicked while it changed data, which can no longer be trusted");
+    } else {
+        instance.keyspace.clear_poison();
+    }
+}
+
+fn dispatch(instance: &Instance, client: &mut Client, request: &mut Request, out: &mut Vec<u8>) {
+    let error = match find(client, request) {
+        Ok(None) => return,
+        Ok(Some(found)) => match admit(found, client, request) {
+            Ok(()) => return run(instance, client, found, request, out),
+            Err(error) => {
+                instance.stats.rejected(client.id(), found.id);
+                error
+            }
+        },
+        Err(error) => error,
+    };
+    instance.stats.error(&error.code());
+    encode_error(&error, out);
+}
+
+/// Finds the command; `None` if the connection is to end without a reply.
+fn find(client: &mut Client, request: &Request) -> Result<Option<Found>, CommandError> {
+    let error = match command::find(request) {
+        Ok(found) => return Ok(Some(found)),
+        Err(error) => error,
+    };
+    let name = request.get(0).unwrap_or_default();
+    match error {
+        FindError::UnknownSubcommand(container) => {
+            let name = request.get(1).unwrap_or_default();
+            Err(CommandError::UnknownSubcommand {
+                name: name[..name.len().min(SHOWN_BYTES_MAX)].to_vec(),
+                container: container.spec.name,
+            })
+        }
+        // A browser that was led here by a foreign page sends these (cross-protocol scripting).
+        FindError::Unknown
+            if name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:") =>
+        {
+            log::warn!(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \
+                 This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. \
+                 Connection from {} aborted.",
+                client.record.peer
+            );
+            client.closing = Some(Closing::AtOnce);
+            Ok(None)
+        }
+        FindError::Unknown => Err(unknown_command(request)),
+    }
+}
+
+/// How much of a name, and of all arguments together, an error shows.
+const SHOWN_BYTES_MAX: usize = 128;
+
+fn unknown_command(request: &Request) -> CommandError {
+    let mut beginning = Vec::new();
+    for (arg, _) in request.iter().skip(1) {
+        if beginning.len() >= SHOWN_BYTES_MAX {
+            break;
+        }
+        let shown = arg.len().min(SHOWN_BYTES_MAX - beginning.len());
+        beginning.push(b'\'');
+        beginning.extend_from_slice(&arg[..shown]);
+        beginning.extend_from_slice(b"' ");
+    }
+    let name = request.get(0).unwrap_or_default();
+    let name = name[..name.len().min(SHOWN_BYTES_MAX)].to_vec();
+    CommandError::UnknownCommand { name, beginning }
+}
+
+/// Whether this client may run this command now. Looks at flags and variants, never at names.
+fn admit(found: Found, client: &Client, request: &Request) -> Result<(), CommandError> {
+    let spec = found.spec;
+    if !spec.arity.admits(request.len()) || matches!(spec.handler, Handler::Container) {
+        return Err(CommandError::Arity(found.full_name().into()));
+    }
+    if !client.authenticated && !spec.flags.has(command::Flags::NO_AUTH) {
+        return Err(CommandError::NoAuth);
+    }
+    Ok(())
+}
+
+/// Runs an admitted command and accounts for it.
+fn run(
+    instance: &Instance,
+    client: &mut Client,
+    found: Found,
+    request: &mut Request,
+    out: &mut Vec<u8>,
+) {
+    if instance.clients.has_monitors() && !found.spec.flags.has(command::Flags::SKIP_MONITOR) {
+        instance.clients.tell_monitors(&monitor_line(instance, client, request));
+    }
+    let started = Instant::now();
+    client.record.note_command(found.id, started);
+    let succeeded = call(instance, client, found, request, out);
+    let took = started.elapsed();
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    instance.stats.ran(client.id(), found.id, micros, !succeeded);
+    note_if_slow(instance, client, found, request, took);
+}
+
+/// The critical section and what comes right behind it. Whether the command succeeded.
+fn call(
+    instance: &Instance,
+    client: &mut Client,
+    found: Found,
+    request: &mut Request,
+    out: &mut Vec<u8>,
+) -> bool {
+    let spec = found.spec;
+    let skip = if found.container.is_some() { 2 } else { 1 };
+    let keyspace = &instance.keyspace;
+    let mut moment = Moment { now_ms: 0, seed: client.rng.u64(..), access: AccessPolicy::Recency };
+    let (plan, known_hash) = lock_plan(instance, spec.keys, request);
+    let protocol = client.protocol;
+    let write = |result: Outcome<'_>, protocol: Protocol, out: &mut Vec<u8>| match result {
+        Ok(reply) => {
+            encode(reply, protocol, out);
+            true
+        }
+        Err(error) => {
+            instance.stats.error(&error.code());
+            encode_error(&error, out);
+            false
+        }
+    };
+    // The time is read with the locks held, so that time never runs backwards for a key.
+    match spec.handler {
+        Handler::Read(handler) => {
+            let locked = keyspace.lock_shared(&plan);
+            moment.now_ms = instance.now_ms();
+            let view = ReadView::new(&locked, client.db, moment);
+            let mut args = Args::new(request, skip, keyspace, known_hash);
+            let succeeded = write(handler(&view, &mut args), protocol, out);
+            view.record(&mut client.effects);
+            drop(locked);
+            settle(instance, client);
+            succeeded
+        }
+        Handler::Write(handler) => {
+            let mut locked = keyspace.lock_exclusive(&plan);
+            moment.now_ms = instance.now_ms();
+            let mut view = WriteView::new(&mut locked, &mut client.effects, client.db, moment);
+            let mut args = Args::new(request, skip, keyspace, known_hash);
+            let succeeded = write(handler(&mut view, &mut args), protocol, out);
+            drop(locked);
+            settle(instance, client);
+            succeeded
+        }
+        Handler::Walk(handler) => {
+            moment.now_ms = instance.now_ms();
+            let walk = Walk::new(keyspace, client.db, moment);
+            write(
+                handler(&walk, &mut Args::new(request, skip, keyspace, known_hash)),
+                protocol,
+                out,
+            )
+        }
+        Handler::Client(handler) => {
+            let now_us = instance.clock.now_us();
+            let mut args = Args::new(request, skip, keyspace, known_hash);
+            // The reply is encoded in the protocol that the command leaves behind: HELLO answers
+            // in the new one already.
+            let mut context = Context { instance, client, now_us };
+            let result = handler(&mut context, &mut args);
+            write(result, client.protocol, out)
+        }
+        Handler::Container => unreachable!("a container alone is not admitted"),
+    }
+}
+
+/// What a critical section needs locked, and the hash of its key if it is just one.
+fn lock_plan(
+    instance: &Instance,
+    keys: Keys,
+    request: &Request,
+) -> (LockPlan, Option<(usize, u64)>) {
+    if matches!(keys, Keys::EVERY) {
+        return (LockPlan::All, None);
+    }
+    let mut first = None;
+    let hashes = keys.positions(request).map(|index| {
+        let hash = instance.keyspace.hash(request.get(index).unwrap_or_default());
+        first.get_or_insert((index, hash));
+        hash
+    });
+    let plan = LockPlan::for_hashes(hashes);
+    (plan, first)
+}
+
+/// Counts what happened, frees what was removed, lets the reaper know: all without locks.
+fn settle(instance: &Instance, client: &mut Client) {
+    let id = client.id();
+    let effects = &mut client.effects;
+    instance.stats.record(id, effects);
+    if let Some(deadline_ms) = effects.deadline_ms.take() {
+        instance.reaper.ring_for(deadline_ms);
+    }
+    effects.clear();
+}
+
+fn note_if_slow(
+    instance: &Instance,
+    client: &Client,
+    found: Found,
+    request: &Request,
+    took: Duration,
+) {
+    let Ok(limit_us) = u64::try_from(client.settings.slowlog_log_slower_than) else { return };
+    if took < Duration::from_micros(limit_us) || found.spec.flags.has(command::Flags::SKIP_SLOWLOG)
+    {
+        return;
+    }
+    let entry = SlowEntry {
+        id: 0,
+        at_seconds: instance.clock.now_ms() / 1000,
+        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        args: SlowEntry::shorten(request.iter()),
+        address: client.record.peer.to_string(),
+        name: client.record.texts().name.clone(),
+    };
+    instance.slowlog.push(entry, client.settings.slowlog_max_len);
+}
+
+/// One command as MONITOR shows it.
+fn monitor_line(instance: &Instance, client: &Client, request: &Request) -> Vec<u8> {
+    let now_us = instance.clock.now_us();
+    let (seconds, micros) = (now_us / 1_000_000, now_us % 1_000_000);
+    let mut line =
+        format!("+{seconds}.{micros:06} [{} {}]", client.db, client.record.peer).into_bytes();
+    for (arg, _) in request.iter() {
+        line.extend_from_slice(b" \"");
+        for byte in arg {
+            match byte {
+                b'\\' | b'"' => line.extend_from_slice(&[b'\\', *byte]),
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'\r' => line.extend_from_slice(b"\\r"),
+                b'\t' => line.extend_from_slice(b"\\t"),
+                0x07 => line.extend_from_slice(b"\\a"),
+                0x08 => line.extend_from_slice(b"\\b"),
+                b' '..=b'~' => line.push(*byte),
+                other => line.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
+            }
+        }
+        line.push(b'"');
+    }
+    line.extend_from_slice(b"\r\n");
+    line
+}

@@ -1,0 +1,147 @@
+//! What all clients of one server share: the keyspace, the configuration, the clock, who is
+//! connected, what was counted.
+//!
+//! Knows no sockets and no commands; several instances live side by side in one process.
+
+mod client;
+mod outbox;
+mod registry;
+mod slowlog;
+mod stats;
+mod stop;
+
+pub use client::{Client, ClientRecord, Closing, ReplyMode, Wire};
+pub use outbox::Outbox;
+pub use registry::Registry;
+pub use slowlog::{SlowEntry, Slowlog};
+pub use stats::{CommandCounters, Stats, Tally};
+pub use stop::Stop;
+
+use crate::clock::Clock;
+use crate::config::{Config, Settings};
+use crate::keyspace::Keyspace;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// One server's state.
+pub struct Instance {
+    /// The data.
+    pub keyspace: Keyspace,
+    /// The directives.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Who is connected.
+    pub clients: Registry,
+    /// What was counted.
+    pub stats: Stats,
+    /// Which commands were slow.
+    pub slowlog: Slowlog,
+    /// Whether and how the server is to end.
+    pub stop: Stop,
+    /// When the server was started.
+    pub started: Instant,
+    /// 40 hexadecimal digits, different in every run.
+    pub run_id: String,
+    /// The TCP port in use, which a directive of 0 does not tell.
+    pub port: AtomicU16,
+    /// Wakes the reaper.
+    pub reaper: Alarm,
+}
+
+impl Instance {
+    /// A server that holds nothing and listens nowhere yet.
+    pub fn new(settings: Settings, clock: Clock, command_count: usize) -> Self {
+        let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
+        Self {
+            keyspace: Keyspace::new(settings.databases),
+            slowlog: Slowlog::default(),
+            config: Config::new(settings),
+            clock,
+            clients: Registry::default(),
+            stats: Stats::new(command_count),
+            stop: Stop::default(),
+            started: Instant::now(),
+            run_id,
+            port: AtomicU16::new(0),
+            reaper: Alarm::default(),
+        }
+    }
+
+    /// Removes what is due now; what the reaper does whenever it wakes.
+    pub fn reap(&self) -> crate::keyspace::Due {
+        let due = self.keyspace.reap(self.now_ms());
+        self.stats.add_expired(due.removed);
+        due
+    }
+
+    /// Unix time in milliseconds as deadlines count it.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.now_ms()).unwrap_or(0)
+    }
+}
+
+/// What the reaper sleeps on: it is woken when a deadline comes into being that is earlier than the
+/// one it sleeps towards, when a test moves the clock, and when the server stops.
+#[derive(Default)]
+pub struct Alarm {
+    state: Mutex<AlarmState>,
+    changed: Condvar,
+    paused: AtomicBool,
+    /// The deadline slept towards, readable without the lock.
+    target_ms: std::sync::atomic::AtomicU64,
+}
+
+#[derive(Default)]
+struct AlarmState {
+    rung: bool,
+}
+
+impl Alarm {
+    /// Wakes the reaper.
+    pub fn ring(&self) {
+        self.state.lock().expect("setting a flag does not panic").rung = true;
+        self.changed.notify_all();
+    }
+
+    /// Wakes the reaper if it sleeps past this deadline.
+    pub fn ring_for(&self, deadline_ms: u64) {
+        if deadline_ms < self.target_ms.load(Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    /// Says what the reaper is about to sleep towards. Look for earlier deadlines once more after
+    /// this and before the sleep: those set before it did not ring.
+    pub fn aim(&self, target_ms: u64) {
+        self.target_ms.store(target_ms, Ordering::SeqCst);
+    }
+
+    /// Sleeps until rung or until the time is over.
+    pub fn sleep(&self, time: Option<Duration>) {
+        let state = self.state.lock().expect("setting a flag does not panic");
+        let mut state = match time {
+            Some(time) => {
+                let wait = self.changed.wait_timeout_while(state, time, |state| !state.rung);
+                wait.expect("setting a flag does not panic").0
+            }
+            None => {
+                let wait = self.changed.wait_while(state, |state| !state.rung);
+                wait.expect("setting a flag does not panic")
+            }
+        };
+        state.rung = false;
+    }
+
+    /// DEBUG SET-ACTIVE-EXPIRE: whether due keys are left where they are.
+    pub fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
+        self.ring();
+    }
+
+    /// Whether due keys are left where they are.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,90 @@
+//! Who is connected.
+
+use super::client::ClientRecord;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Every connected client by id, and the ones that watch all others (MONITOR).
+#[derive(Default)]
+pub struct Registry {
+    clients: Mutex<BTreeMap<u64, Arc<ClientRecord>>>,
+    last_id: AtomicU64,
+    monitors: Mutex<Vec<Arc<ClientRecord>>>,
+    monitor_count: AtomicUsize,
+}
+
+impl Registry {
+    /// An id that no client had before.
+    pub fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ClientRecord>>> {
+        self.clients.lock().expect("moving records does not panic")
+    }
+
+    fn monitors(&self) -> MutexGuard<'_, Vec<Arc<ClientRecord>>> {
+        self.monitors.lock().expect("moving records does not panic")
+    }
+
+    /// Adds a client.
+    pub fn add(&self, record: Arc<ClientRecord>) {
+        self.clients().insert(record.id, record);
+    }
+
+    /// Removes a client that is gone.
+    pub fn remove(&self, id: u64) {
+        self.remove_monitor(id);
+        self.clients().remove(&id);
+    }
+
+    /// The client with this id.
+    pub fn get(&self, id: u64) -> Option<Arc<ClientRecord>> {
+        self.clients().get(&id).cloned()
+    }
+
+    /// Every client, oldest first.
+    pub fn all(&self) -> Vec<Arc<ClientRecord>> {
+        self.clients().values().cloned().collect()
+    }
+
+    /// Number of clients.
+    pub fn len(&self) -> usize {
+        self.clients().len()
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Makes a client see every command.
+    pub fn add_monitor(&self, record: Arc<ClientRecord>) {
+        let mut monitors = self.monitors();
+        monitors.push(record);
+        self.monitor_count.store(monitors.len(), Ordering::SeqCst);
+    }
+
+    /// Makes a client see commands no more.
+    pub fn remove_monitor(&self, id: u64) {
+        if self.has_monitors() {
+            let mut monitors = self.monitors();
+            monitors.retain(|record| record.id != id);
+            self.monitor_count.store(monitors.len(), Ordering::SeqCst);
+        }
+    }
+
+    /// Whether anybody sees every command: one load when nobody does.
+    pub fn has_monitors(&self) -> bool {
+        self.monitor_count.load(Ordering::SeqCst) > 0
+    }
+
+    /// Sends a line to everyone who sees every command.
+    pub fn tell_monitors(&self, line: &[u8]) {
+        // Under the lock: all monitors see commands in the same order.
+        for record in self.monitors().iter() {
+            record.push(line);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A key with its value, deadline and access clock.
+
+use super::access::Access;
+use crate::value::Value;
+
+/// One slot of a database's table.
+///
+/// A deadline takes memory only where there is one: it then stands in the eight bytes before the
+/// key, in the key's own allocation.
+#[derive(Debug)]
+pub struct Entry {
+    /// The key, behind eight bytes of deadline if `has_deadline`.
+    bytes: Box<[u8]>,
+    /// What the key holds.
+    pub value: Value,
+    /// When it was used.
+    pub access: Access,
+    has_deadline: bool,
+}
+
+const DEADLINE_BYTES: usize = size_of::<u64>();
+
+impl Entry {
+    /// A key without deadline.
+    pub fn new(key: &[u8], value: Value, now_ms: u64) -> Self {
+        Self { bytes: key.into(), value, access: Access::new(now_ms), has_deadline: false }
+    }
+
+    /// The key's bytes.
+    pub fn key(&self) -> &[u8] {
+        if self.has_deadline { &self.bytes[DEADLINE_BYTES..] } else { &self.bytes }
+    }
+
+    /// Unix time in milliseconds from which on the key is absent.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        if !self.has_deadline {
+            return None;
+        }
+        let (deadline, _) = self.bytes.split_first_chunk::<DEADLINE_BYTES>()?;
+        Some(u64::from_le_bytes(*deadline))
+    }
+
+    /// Whether the key is absent at this time although it is still stored.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.deadline_ms().is_some_and(|deadline| deadline <= now_ms)
+    }
+
+    /// Sets or clears the deadline. The database's index has to agree: only `Database` calls this.
+    pub(super) fn set_deadline(&mut self, deadline_ms: Option<u64>) {
+        match (deadline_ms, self.has_deadline) {
+            (Some(deadline), true) => {
+                self.bytes[..DEADLINE_BYTES].copy_from_slice(&deadline.to_le_bytes());
+            }
+            (Some(deadline), false) => {
+                let mut bytes = Vec::with_capacity(DEADLINE_BYTES + self.bytes.len());
+                bytes.extend_from_slice(&deadline.to_le_bytes());
+                bytes.extend_from_slice(&self.bytes);
+                self.bytes = bytes.into_boxed_slice();
+                self.has_deadline = true;
+            }
+            (None, true) => {
+                self.bytes = self.bytes[DEADLINE_BYTES..].into();
+                self.has_deadline = false;
+            }
+            (None, false) => {}
+        }
+    }
+
+    /// Bytes of the slot and of what it owns.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes.len() + self.value.heap_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::StringValue;
+
+    #[test]
+    fn a_deadline_comes_and_goes_without_touching_the_key() {
+        let mut entry = Entry::new(b"k", StringValue::Int(1).into(), 0);
+        for deadline in [Some(5), Some(7), None, None, Some(9)] {
+            entry.set_deadline(deadline);
+            assert_eq!((entry.key(), entry.deadline_ms()), (&b"k"[..], deadline));
+        }
+        assert!(entry.is_expired(9) && !entry.is_expired(8));
+    }
+}

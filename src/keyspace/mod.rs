@@ -1,0 +1,119 @@
+//! Keys in shards, each behind a lock of its own.
+//!
+//! A key's shard follows from its hash alone, not from its database, so a command that touches one
+//! key in two databases needs one lock. Commands never lock: the executor locks the shards of the
+//! keys that a command declared, in ascending order, and hands it a [`ReadView`] or a [`WriteView`]
+//! of just those; what walks every key does so through a [`Walk`], one shard at a time.
+//!
+//! Nothing here performs I/O, reads the clock, or knows a command by name.
+
+mod access;
+mod effects;
+mod entry;
+mod locks;
+mod shard;
+mod view;
+mod walk;
+
+pub use access::{Access, AccessPolicy};
+pub use effects::Effects;
+pub use entry::Entry;
+pub use locks::{LockPlan, Locked};
+pub use shard::Database;
+pub use view::{Key, Moment, ReadView, WriteView};
+pub use walk::{Due, Walk};
+
+use crate::limits;
+use shard::Shard;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Every key of every database.
+pub struct Keyspace {
+    /// SipHash with random keys: SCAN's cursors show parts of hashes to clients, so the hash must stay
+    /// unpredictable to those who have seen some of its output.
+    hasher: RandomState,
+    slots: Box<[Slot]>,
+    database_count: usize,
+}
+
+/// A shard with what is known of it without its lock.
+struct Slot {
+    shard: RwLock<Shard>,
+    /// No key of the shard is due before this unix time in milliseconds; `u64::MAX` if none ever is.
+    earliest_ms: AtomicU64,
+}
+
+impl Keyspace {
+    /// An empty keyspace of so many databases.
+    pub fn new(database_count: usize) -> Self {
+        let slots = (0..limits::SHARD_COUNT)
+            .map(|_| Slot {
+                shard: RwLock::new(Shard::default()),
+                earliest_ms: AtomicU64::new(u64::MAX),
+            })
+            .collect();
+        Self { hasher: RandomState::new(), slots, database_count }
+    }
+
+    /// How many databases there are; SELECT takes indexes below this.
+    pub fn database_count(&self) -> usize {
+        self.database_count
+    }
+
+    /// The hash of a key, which is the same in every database.
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        // `write` alone: a key is all there is to hash, so no length needs to be mixed in.
+        use std::hash::Hasher;
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    /// A key with its hash.
+    pub fn key<'v>(&self, bytes: &'v [u8]) -> Key<'v> {
+        Key { bytes, hash: self.hash(bytes) }
+    }
+
+    /// The earliest deadline of any key, in unix milliseconds, or `u64::MAX`.
+    pub fn earliest_deadline_ms(&self) -> u64 {
+        self.slots
+            .iter()
+            .map(|slot| slot.earliest_ms.load(Ordering::Relaxed))
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+}
+
+/// Where a key stands in the order that SCAN walks: 48 bits of its hash, so that a cursor is a number
+/// that every client can hold. The table of a shard uses the bits above and below (its tag is the
+/// highest seven), so that within one shard they still tell keys apart.
+fn scan_position(hash: u64) -> u64 {
+    (hash << 7) >> 16
+}
+
+/// The number of values that [`scan_position`] can take.
+const SCAN_POSITION_COUNT: u64 = 1 << 48;
+
+/// The shard of a key: the first bits of its scan position, so that SCAN walks shard after shard.
+fn shard_index(hash: u64) -> usize {
+    // SHARD_BITS is at most 16, so this is far below usize::MAX on any machine.
+    (scan_position(hash) >> (48 - limits::SHARD_BITS)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_spread_over_all_shards() {
+        let keyspace = Keyspace::new(1);
+        let mut counts = vec![0; limits::SHARD_COUNT];
+        for number in 0..limits::SHARD_COUNT * 64 {
+            counts[shard_index(keyspace.hash(format!("key:{number}").as_bytes()))] += 1;
+        }
+        assert!(counts.iter().all(|count| (16..160).contains(count)), "{counts:?}");
+    }
+}

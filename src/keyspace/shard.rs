@@ -1,0 +1,161 @@
+//! One shard: for every database a table of entries and an ordered index of their deadlines.
+
+use super::entry::Entry;
+use super::view::Key;
+use crate::value::Value;
+use hashbrown::HashTable;
+use std::collections::BTreeSet;
+
+/// The part of the keyspace behind one lock. Databases come into being when first written to.
+#[derive(Default)]
+pub struct Shard {
+    databases: Vec<Database>,
+}
+
+impl Shard {
+    pub(super) fn database(&self, index: usize) -> Option<&Database> {
+        self.databases.get(index)
+    }
+
+    pub(super) fn database_mut(&mut self, index: usize) -> &mut Database {
+        if self.databases.len() <= index {
+            self.databases.resize_with(index + 1, Database::default);
+        }
+        &mut self.databases[index]
+    }
+
+    pub(super) fn databases(&self) -> impl Iterator<Item = (usize, &Database)> {
+        self.databases.iter().enumerate()
+    }
+
+    pub(super) fn swap(&mut self, first: usize, second: usize) {
+        self.database_mut(first.max(second));
+        self.databases.swap(first, second);
+    }
+
+    /// Takes every database out, or the one named.
+    pub(super) fn take(&mut self, only: Option<usize>) -> Vec<Database> {
+        match only {
+            None => std::mem::take(&mut self.databases),
+            Some(index) if index < self.databases.len() => {
+                vec![std::mem::take(&mut self.databases[index])]
+            }
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// The earliest deadline of any key, in unix milliseconds, or `u64::MAX`.
+    pub(super) fn earliest_ms(&self) -> u64 {
+        self.databases.iter().filter_map(Database::earliest_ms).min().unwrap_or(u64::MAX)
+    }
+}
+
+/// The keys of one database in one shard.
+#[derive(Default)]
+pub struct Database {
+    entries: HashTable<Entry>,
+    /// (deadline in unix milliseconds, hash of the key) for each entry that has a deadline. Two
+    /// keys of one shard with the same 64-bit hash and the same deadline share a line; the reaper
+    /// removes both, and readers go by the entry alone.
+    deadlines: BTreeSet<(u64, u64)>,
+}
+
+impl Database {
+    /// Number of keys stored, expired ones that were not yet removed included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no key is stored.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Number of keys with a deadline.
+    pub fn volatile_len(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Sum of the deadlines in unix milliseconds, for the mean time to live that INFO shows.
+    pub fn deadline_sum_ms(&self) -> u128 {
+        self.deadlines.iter().map(|(deadline, _)| u128::from(*deadline)).sum()
+    }
+
+    /// Slots of the table, used and free.
+    pub fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    /// Every entry in no order, expired ones included.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    pub(super) fn get(&self, key: Key<'_>) -> Option<&Entry> {
+        self.entries.find(key.hash, |entry| entry.key() == key.bytes)
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key<'_>) -> Option<&mut Entry> {
+        self.entries.find_mut(key.hash, |entry| entry.key() == key.bytes)
+    }
+
+    /// Stores an entry whose key is known to be absent.
+    pub(super) fn insert_absent(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&[u8]) -> u64) {
+        if let Some(deadline) = entry.deadline_ms() {
+            self.deadlines.insert((deadline, hash));
+        }
+        self.entries.insert_unique(hash, entry, |entry| hasher(entry.key()));
+    }
+
+    pub(super) fn remove(&mut self, key: Key<'_>) -> Option<Entry> {
+        let found = self.entries.find_entry(key.hash, |entry| entry.key() == key.bytes).ok()?;
+        let (entry, _) = found.remove();
+        if let Some(deadline) = entry.deadline_ms() {
+            self.deadlines.remove(&(deadline, key.hash));
+        }
+        Some(entry)
+    }
+
+    /// Replaces the value of a stored key; gives back the old one.
+    pub(super) fn replace_value(entry: &mut Entry, value: Value) -> Value {
+        std::mem::replace(&mut entry.value, value)
+    }
+
+    /// Sets or clears a stored key's deadline; gives back the former one.
+    pub(super) fn set_deadline(&mut self, key: Key<'_>, deadline_ms: Option<u64>) -> Option<u64> {
+        let entry = self.entries.find_mut(key.hash, |entry| entry.key() == key.bytes)?;
+        let former = entry.deadline_ms();
+        if former != deadline_ms {
+            entry.set_deadline(deadline_ms);
+            if let Some(former) = former {
+                self.deadlines.remove(&(former, key.hash));
+            }
+            if let Some(deadline) = deadline_ms {
+                self.deadlines.insert((deadline, key.hash));
+            }
+        }
+        former
+    }
+
+    fn earliest_ms(&self) -> Option<u64> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Removes one key that is due, if any is.
+    pub(super) fn pop_due(&mut self, now_ms: u64, hasher: impl Fn(&[u8]) -> u64) -> Option<Entry> {
+        loop {
+            let (deadline, hash) = *self.deadlines.first()?;
+            if deadline > now_ms {
+                return None;
+            }
+            let due = |entry: &Entry| {
+                entry.deadline_ms() == Some(deadline) && hasher(entry.key()) == hash
+            };
+            match self.entries.find_entry(hash, due) {
+                // The line stays until no entry is left that shares it.
+                Ok(found) => return Some(found.remove().0),
+                Err(_) => self.deadlines.remove(&(deadline, hash)),
+            };
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! What a command sees of the keyspace: the keys whose shards are locked, at one moment.
+//!
+//! A key past its deadline is absent from every view; a [`WriteView`] also removes it when it gets
+//! in the way. Mutators record what they do in the [`Effects`], so no command counts, frees or
+//! announces anything itself.
+
+use super::access::AccessPolicy;
+use super::effects::Effects;
+use super::entry::Entry;
+use super::locks::Locked;
+use super::shard::Database;
+use crate::error::CommandError;
+use crate::value::{StringValue, Value};
+use std::cell::Cell;
+use std::sync::atomic::Ordering;
+
+/// A key's bytes with their hash, which is computed once per command.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'v> {
+    /// The key.
+    pub bytes: &'v [u8],
+    pub(super) hash: u64,
+}
+
+impl<'v> Key<'v> {
+    /// A key whose hash was computed by [`Keyspace::hash`](super::Keyspace::hash) before.
+    pub fn with_hash(bytes: &'v [u8], hash: u64) -> Self {
+        Self { bytes, hash }
+    }
+}
+
+/// Time and randomness of one critical section: arguments, not things to ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Unix time in milliseconds.
+    pub now_ms: u64,
+    /// Seeds whatever the command chooses at random.
+    pub seed: u64,
+    /// What the access clocks keep.
+    pub access: AccessPolicy,
+}
+
+/// Keys under shared locks.
+pub struct ReadView<'l> {
+    locked: &'l Locked<'l>,
+    db: usize,
+    moment: Moment,
+    hits: Cell<u64>,
+    misses: Cell<u64>,
+}
+
+impl<'l> ReadView<'l> {
+    /// A view of one database.
+    pub fn new(locked: &'l Locked<'l>, db: usize, moment: Moment) -> Self {
+        Self { locked, db, moment, hits: Cell::new(0), misses: Cell::new(0) }
+    }
+
+    /// Adds what was looked up to the record.
+    pub fn record(&self, effects: &mut Effects) {
+        effects.hits += self.hits.get();
+        effects.misses += self.misses.get();
+    }
+
+    /// Unix time in milliseconds, the same for the whole critical section.
+    pub fn now_ms(&self) -> u64 {
+        self.moment.now_ms
+    }
+
+    /// A generator with this critical section's seed.
+    pub fn rng(&self) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.moment.seed)
+    }
+
+    /// The entry of a key without any trace: not counted, not touched.
+    pub fn entry(&self, key: Key<'_>) -> Option<&Entry> {
+        live(self.locked, self.db, key, self.moment.now_ms)
+    }
+
+    /// The entry of a key: counted as hit or miss, its access clock left alone.
+    pub fn peek(&self, key: Key<'_>) -> Option<&Entry> {
+        let entry = self.entry(key);
+        let counter = if entry.is_some() { &self.hits } else { &self.misses };
+        counter.set(counter.get() + 1);
+        entry
+    }
+
+    /// The value of a key: counted, and its access clock moved.
+    pub fn get(&self, key: Key<'_>) -> Option<&Value> {
+        let entry = self.peek(key)?;
+        entry.access.touch(self.moment.now_ms, self.moment.access);
+        Some(&entry.value)
+    }
+
+    /// The string at a key.
+    pub fn string(&self, key: Key<'_>) -> Result<Option<&StringValue>, CommandError> {
+        self.get(key).map(Value::as_string).transpose()
+    }
+}
+
+fn live<'l>(locked: &'l Locked<'_>, db: usize, key: Key<'_>, now_ms: u64) -> Option<&'l Entry> {
+    let entry = locked.shard(key.hash).database(db)?.get(key)?;
+    (!entry.is_expired(now_ms)).then_some(entry)
+}
+
+/// Keys under exclusive locks.
+pub struct WriteView<'l, 'k> {
+    locked: &'l mut Locked<'k>,
+    effects: &'l mut Effects,
+    db: usize,
+    moment: Moment,
+}
+
+impl<'l, 'k> WriteView<'l, 'k> {
+    /// A view of one database.
+    pub fn new(
+        locked: &'l mut Locked<'k>,
+        effects: &'l mut Effects,
+        db: usize,
+        moment: Moment,
+    ) -> Self {
+        Self { locked, effects, db, moment }
+    }
+
+    /// The same keys in another database, which must be below the number of databases.
+    pub fn in_db(&mut self, db: usize) -> WriteView<'_, 'k> {
+        WriteView { locked: self.locked, effects: self.effects, db, moment: self.moment }
+    }
+
+    /// The database that this view shows.
+    pub fn db(&self) -> usize {
+        self.db
+    }
+
+    /// How many databases there are.
+    pub fn database_count(&self) -> usize {
+        self.locked.keyspace.database_count
+    }
+
+    /// Unix time in milliseconds, the same for the whole critical section.
+    pub fn now_ms(&self) -> u64 {
+        self.moment.now_ms
+    }
+
+    /// A generator with this critical section's seed.
+    pub fn rng(&self) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.moment.seed)
+    }
+
+    /// The entry of a key without any trace: not counted, not touched.
+    pub fn entry(&self, key: Key<'_>) -> Option<&Entry> {
+        live(self.locked, self.db, key, self.moment.now_ms)
+    }
+
+    /// The value of a key for a reply: counted as hit or miss, and its access clock moved.
+    pub fn get(&mut self, key: Key<'_>) -> Option<&Value> {
+        let (now_ms, access) = (self.moment.now_ms, self.moment.access);
+        let entry = live(self.locked, self.db, key, now_ms);
+        match entry {
+            Some(entry) => {
+                self.effects.hits += 1;
+                entry.access.touch(now_ms, access);
+            }
+            None => self.effects.misses += 1,
+        }
+        entry.map(|entry| &entry.value)
+    }
+
+    /// The string at a key, for a reply: counted and touched.
+    pub fn string(&mut self, key: Key<'_>) -> Result<Option<&StringValue>, CommandError> {
+        self.get(key).map(Value::as_string).transpose()
+    }
+
+    /// Whether the key is there.
+    pub fn contains(&self, key: Key<'_>) -> bool {
+        self.entry(key).is_some()
+    }
+
+    /// Changes the value of a key in place; `None` if there is no such key. An `Err` of `change`
+    /// promises that it changed nothing.
+    pub fn update<R>(
+        &mut self,
+        key: Key<'_>,
+        change: impl FnOnce(&mut Value) -> Result<R, CommandError>,
+    ) -> Result<Option<R>, CommandError> {
+        self.remove_expired(key);
+        let (now_ms, access) = (self.moment.now_ms, self.moment.access);
+        let database = self.locked.shard_mut(key.hash).database_mut(self.db);
+        let Some(entry) = database.get_mut(key) else { return Ok(None) };
+        entry.access.touch(now_ms, access);
+        let result = change(&mut entry.value)?;
+        self.effects.changes += 1;
+        Ok(Some(result))
+    }
+
+    /// Changes the string at a key in place; `None` if there is no such key.
+    pub fn update_string<R>(
+        &mut self,
+        key: Key<'_>,
+        change: impl FnOnce(&mut StringValue) -> Result<R, CommandError>,
+    ) -> Result<Option<R>, CommandError> {
+        self.update(key, |value| change(value.as_string_mut()?))
+    }
+
+    /// Stores a value, whatever the key held, without deadline.
+    pub fn set(&mut self, key: Key<'_>, value: impl Into<Value>) {
+        self.store(key, value.into(), None);
+    }
+
+    /// Stores a value with a deadline in unix milliseconds, which must lie in the future.
+    pub fn set_until(&mut self, key: Key<'_>, value: impl Into<Value>, deadline_ms: u64) {
+        self.store(key, value.into(), Some(deadline_ms));
+    }
+
+    /// Stores a value and leaves the deadline as it is.
+    pub fn set_keeping_deadline(&mut self, key: Key<'_>, value: impl Into<Value>) {
+        let deadline_ms = self.entry(key).and_then(Entry::deadline_ms);
+        self.store(key, value.into(), deadline_ms);
+    }
+
+    fn store(&mut self, key: Key<'_>, value: Value, deadline_ms: Option<u64>) {
+        self.remove_expired(key);
+        let (now_ms, access) = (self.moment.now_ms, self.moment.access);
+        let keyspace = self.locked.keyspace;
+        let database = self.locked.shard_mut(key.hash).database_mut(self.db);
+        match database.get_mut(key) {
+            Some(entry) => {
+                entry.access.touch(now_ms, access);
+                let had_deadline = entry.deadline_ms().is_some();
+                self.effects.garbage.values.push(Database::replace_value(entry, value));
+                if had_deadline || deadline_ms.is_some() {
+                    database.set_deadline(key, deadline_ms);
+                }
+            }
+            None => {
+                let entry = Entry::new(key.bytes, value, now_ms);
+                database.insert_absent(key.hash, entry, |key| keyspace.hash(key));
+                if deadline_ms.is_some() {
+                    database.set_deadline(key, deadline_ms);
+                }
+            }
+        }
+        self.effects.changes += 1;
+        self.note_deadline(key, deadline_ms);
+    }
+
+    /// Removes a key; whether it was there.
+    pub fn remove(&mut self, key: Key<'_>) -> bool {
+        self.take(key).map(|entry| self.effects.garbage.entries.push(entry)).is_some()
+    }
+
+    /// Removes a key and gives its entry, to be put elsewhere.
+    pub fn take(&mut self, key: Key<'_>) -> Option<Entry> {
+        self.remove_expired(key);
+        let entry = self.locked.shard_mut(key.hash).database_mut(self.db).remove(key)?;
+        self.effects.changes += 1;
+        Some(entry)
+    }
+
+    /// Sets a key's deadline in unix milliseconds; whether the key is there. A deadline that has
+    /// passed removes the key.
+    pub fn set_deadline(&mut self, key: Key<'_>, deadline_ms: u64) -> bool {
+        if deadline_ms <= self.moment.now_ms {
+            return self.remove(key);
+        }
+        if !self.contains(key) {
+            return false;
+        }
+        self.effects.changing = true;
+        self.database(key).set_deadline(key, Some(deadline_ms));
+        self.effects.changes += 1;
+        self.note_deadline(key, Some(deadline_ms));
+        true
+    }
+
+    /// Takes a key's deadline away; whether it had one.
+    pub fn persist(&mut self, key: Key<'_>) -> bool {
+        if self.entry(key).and_then(Entry::deadline_ms).is_none() {
+            return false;
+        }
+        self.effects.changing = true;
+        self.database(key).set_deadline(key, None);
+        self.effects.changes += 1;
+        true
+    }
+
+    /// Empties one database, or all. The command's row must declare every key.
+    pub fn clear(&mut self, only: Option<usize>) {
+        self.effects.changing = true;
+        let garbage = &mut self.effects.garbage.databases;
+        let mut count = 0;
+        for (_, shard) in self.locked.shards_mut() {
+            let taken = shard.take(only);
+            count += taken.iter().map(Database::len).sum::<usize>();
+            garbage.extend(taken);
+        }
+        self.effects.changes += count as u64;
+    }
+
+    /// Exchanges two databases. The command's row must declare every key.
+    pub fn swap_databases(&mut self, first: usize, second: usize) {
+        self.effects.changing = true;
+        for (_, shard) in self.locked.shards_mut() {
+            shard.swap(first, second);
+        }
+        self.effects.changes += 1;
+    }
+
+    fn database(&mut self, key: Key<'_>) -> &mut Database {
+        self.locked.shard_mut(key.hash).database_mut(self.db)
+    }
+
+    /// Readers leave an expired key where it is; whoever wants to write there removes it first.
+    fn remove_expired(&mut self, key: Key<'_>) {
+        self.effects.changing = true;
+        let now_ms = self.moment.now_ms;
+        let database = self.locked.shard_mut(key.hash).database_mut(self.db);
+        if database.get(key).is_some_and(|entry| entry.is_expired(now_ms))
+            && let Some(entry) = database.remove(key)
+        {
+            self.effects.expired += 1;
+            self.effects.garbage.entries.push(entry);
+        }
+    }
+
+    /// Lets the reaper know of a deadline. The shard's lock is held, so the reaper cannot miss it.
+    fn note_deadline(&mut self, key: Key<'_>, deadline_ms: Option<u64>) {
+        let Some(deadline_ms) = deadline_ms else { return };
+        let slot = &self.locked.keyspace.slots[super::shard_index(key.hash)];
+        slot.earliest_ms.fetch_min(deadline_ms, Ordering::Relaxed);
+        let earliest = self.effects.deadline_ms.get_or_insert(deadline_ms);
+        *earliest = deadline_ms.min(*earliest);
+    }
+}

@@ -1,0 +1,56 @@
+//! Every bound that is not a directive, with its unit last.
+//!
+//! A number that a client sends never sizes an allocation; it is compared with one of these, and
+//! memory grows with the bytes that arrived. The values are Redis's where Redis has one.
+
+/// Longest inline request, and longest length line, without its line end.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Most arguments that one request may announce.
+pub const ARGS_COUNT_MAX: i64 = i32::MAX as i64;
+/// Most arguments of a request before the client has authenticated.
+pub const UNAUTHENTICATED_ARGS_COUNT_MAX: i64 = 10;
+/// Longest argument of a request before the client has authenticated.
+pub const UNAUTHENTICATED_BULK_BYTES_MAX: i64 = 16 * 1024;
+/// From this length on an argument is read into an allocation of its own, which a command can keep.
+pub const LARGE_BULK_BYTES_MIN: usize = 32 * 1024;
+/// The most that is reserved ahead of the bytes received while a large argument is read.
+pub const BULK_RESERVE_BYTES_MAX: usize = 1024 * 1024;
+
+/// What one read from a socket asks for.
+pub const READ_BUFFER_BYTES: usize = 16 * 1024;
+/// Replies are written when this many bytes wait, and always before a read that would block.
+pub const WRITE_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// A reply or request buffer that has grown beyond this is given back once it is empty.
+pub const IDLE_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// How long a write may wait before the session looks for input and for a stop.
+pub const WRITE_STALL_MS: u64 = 20;
+/// What a session takes in while its peer does not read, as Redis's client-query-buffer-limit.
+pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Stack of a worker thread. Only pages that are touched take memory.
+pub const WORKER_STACK_BYTES: usize = 512 * 1024;
+/// How long an idle worker waits for another connection before it ends.
+pub const WORKER_IDLE_MS: u64 = 5_000;
+/// How long a stop waits for replies in flight before it closes both directions of every socket.
+pub const STOP_GRACE_MS: u64 = 400;
+
+/// Shards of the keyspace: 2^SHARD_BITS.
+pub const SHARD_BITS: u32 = 10;
+/// Number of shards of the keyspace.
+pub const SHARD_COUNT: usize = 1 << SHARD_BITS;
+/// Keys that the reaper removes while it holds one lock.
+pub const REAP_STEP_KEYS_MAX: usize = 64;
+/// The shortest sleep of the reaper between two rounds, so that a stream of deadlines is reaped in batches.
+pub const REAP_PAUSE_MS_MIN: u64 = 2;
+/// A shard is walked by SCAN in at most this many steps, since each step looks at the whole shard.
+pub const SCAN_STEPS_PER_SHARD_MAX: usize = 64;
+
+/// Longest string that is reported, and in Redis stored, as `embstr`.
+pub const EMBSTR_BYTES_MAX: usize = 44;
+/// Longest text that can be a 64-bit integer, sign included.
+pub const INTEGER_TEXT_BYTES_MAX: usize = 20;
+
+const _: () = assert!(UNAUTHENTICATED_BULK_BYTES_MAX < LARGE_BULK_BYTES_MIN as i64);
+const _: () = assert!(READ_BUFFER_BYTES < LARGE_BULK_BYTES_MIN);
+const _: () = assert!(SHARD_BITS <= 16, "the shard is part of a 48-bit SCAN cursor");
+const _: () = assert!(STOP_GRACE_MS < 1000, "a stop takes less than a second");

@@ -1,0 +1,170 @@
+//! Replies as bytes: the one place that tells RESP2 from RESP3.
+
+use super::number::{format_double, write_integer};
+use super::reply::Reply;
+use crate::error::CommandError;
+use std::io::Write;
+
+/// The protocol version that a client chose with HELLO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// What every connection starts with.
+    #[default]
+    Resp2,
+    /// Maps, sets, doubles, pushes.
+    Resp3,
+}
+
+impl Protocol {
+    /// 2 or 3.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Resp2 => 2,
+            Self::Resp3 => 3,
+        }
+    }
+}
+
+/// Appends `reply` to `out`.
+pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
+    let resp3 = protocol == Protocol::Resp3;
+    match reply {
+        Reply::Ok => out.extend_from_slice(b"+OK\r\n"),
+        Reply::Status(text) => line(b'+', text.as_bytes(), out),
+        Reply::Int(value) => header(b':', value, out),
+        Reply::Double(value) if resp3 => line(b',', format_double(value).as_bytes(), out),
+        Reply::Double(value) => bulk(format_double(value).as_bytes(), out),
+        Reply::Bool(value) if resp3 => {
+            out.extend_from_slice(if value { b"#t\r\n" } else { b"#f\r\n" });
+        }
+        Reply::Bool(value) => header(b':', i64::from(value), out),
+        Reply::Bulk(bytes) => bulk(&bytes, out),
+        Reply::BulkInt(value) => bulk_int(value, out),
+        Reply::Null | Reply::NullArray if resp3 => out.extend_from_slice(b"_\r\n"),
+        Reply::Null => out.extend_from_slice(b"$-1\r\n"),
+        Reply::NullArray => out.extend_from_slice(b"*-1\r\n"),
+        Reply::Array(items) => sequence(b'*', items, protocol, out),
+        Reply::Set(items) => sequence(if resp3 { b'~' } else { b'*' }, items, protocol, out),
+        Reply::Push(items) => sequence(if resp3 { b'>' } else { b'*' }, items, protocol, out),
+        Reply::Map(entries) => {
+            let length = entries.len() as i64;
+            if resp3 {
+                header(b'%', length, out)
+            } else {
+                header(b'*', 2 * length, out)
+            }
+            for (key, value) in entries {
+                encode(key, protocol, out);
+                encode(value, protocol, out);
+            }
+        }
+        Reply::Pairs(pairs) => {
+            let length = pairs.len() as i64;
+            header(b'*', if resp3 { length } else { 2 * length }, out);
+            for (first, second) in pairs {
+                if resp3 {
+                    header(b'*', 2, out);
+                }
+                encode(first, protocol, out);
+                encode(second, protocol, out);
+            }
+        }
+        Reply::Verbatim(text) if resp3 => {
+            header(b'=', text.len() as i64 + 4, out);
+            out.extend_from_slice(b"txt:");
+            out.extend_from_slice(text.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        Reply::Verbatim(text) => bulk(text.as_bytes(), out),
+        Reply::Error(error) => encode_error(&error, out),
+        Reply::Bulks(items) => {
+            header(b'*', items.len() as i64, out);
+            items.for_each(|item| bulk(&item, out));
+        }
+        Reply::Nothing => {}
+    }
+}
+
+/// Appends an error line. A line end inside the text becomes a space, so that one error is one line.
+pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
+    out.push(b'-');
+    let start = out.len();
+    // Writing to a vector does not fail.
+    let _ = write!(out, "{error}");
+    for byte in &mut out[start..] {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn sequence(mark: u8, items: Vec<Reply<'_>>, protocol: Protocol, out: &mut Vec<u8>) {
+    header(mark, items.len() as i64, out);
+    for item in items {
+        encode(item, protocol, out);
+    }
+}
+
+fn header(mark: u8, value: i64, out: &mut Vec<u8>) {
+    out.push(mark);
+    write_integer(value, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn line(mark: u8, text: &[u8], out: &mut Vec<u8>) {
+    out.push(mark);
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
+    header(b'$', bytes.len() as i64, out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn bulk_int(value: i64, out: &mut Vec<u8>) {
+    let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
+    header(b'$', i64::from(digits) + i64::from(value < 0), out);
+    write_integer(value, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(reply: fn() -> Reply<'static>, resp2: &str, resp3: &str) {
+        for (protocol, expected) in [(Protocol::Resp2, resp2), (Protocol::Resp3, resp3)] {
+            let mut out = Vec::new();
+            encode(reply(), protocol, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{protocol:?}");
+        }
+    }
+
+    #[test]
+    fn each_shape_is_written_in_both_protocols() {
+        check(|| Reply::Ok, "+OK\r\n", "+OK\r\n");
+        check(|| Reply::Null, "$-1\r\n", "_\r\n");
+        check(|| Reply::NullArray, "*-1\r\n", "_\r\n");
+        check(|| Reply::Double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n");
+        check(|| Reply::Bool(true), ":1\r\n", "#t\r\n");
+        check(|| Reply::BulkInt(-10), "$3\r\n-10\r\n", "$3\r\n-10\r\n");
+        check(|| Reply::BulkInt(0), "$1\r\n0\r\n", "$1\r\n0\r\n");
+        check(
+            || Reply::Map(vec![(Reply::text("a"), Reply::Int(1))]),
+            "*2\r\n$1\r\na\r\n:1\r\n",
+            "%1\r\n$1\r\na\r\n:1\r\n",
+        );
+        check(
+            || Reply::Pairs(vec![(Reply::text("a"), Reply::Int(1))]),
+            "*2\r\n$1\r\na\r\n:1\r\n",
+            "*1\r\n*2\r\n$1\r\na\r\n:1\r\n",
+        );
+        check(|| Reply::Set(vec![Reply::Int(1)]), "*1\r\n:1\r\n", "~1\r\n:1\r\n");
+        check(|| Reply::Push(vec![Reply::Int(1)]), "*1\r\n:1\r\n", ">1\r\n:1\r\n");
+        check(|| Reply::Verbatim("hi".into()), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n");
+        check(|| Reply::Error(CommandError::text("ERR a\r\nb")), "-ERR a  b\r\n", "-ERR a  b\r\n");
+    }
+}

@@ -1,0 +1,13 @@
+//! RESP as bytes: requests from a `BufRead`, replies into a buffer.
+//!
+//! Follows the Redis serialization protocol specification, versions 2 and 3, and for requests
+//! what Redis 7.2's `networking.c` accepts. Knows no commands, no keys and no sockets.
+
+mod encode;
+pub mod number;
+mod reply;
+mod request;
+
+pub use encode::{Protocol, encode, encode_error};
+pub use reply::{Outcome, Reply};
+pub use request::{Arg, Frame, ReadError, Request, RequestLimits, read_request, split_inline};

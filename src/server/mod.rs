@@ -1,0 +1,289 @@
+//! The listener and its accept loop, the worker pool, the reaper, and a clean stop.
+
+mod pool;
+
+use crate::clock::Clock;
+use crate::command;
+use crate::config::Settings;
+use crate::instance::Instance;
+use crate::limits;
+use pool::Pool;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A running server. Dropping it stops it.
+pub struct Server {
+    instance: Arc<Instance>,
+    address: SocketAddr,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// What a server is started with.
+#[derive(Default)]
+pub struct Builder {
+    settings: Settings,
+    clock: Option<Clock>,
+}
+
+impl Builder {
+    /// The TCP port; 0 takes a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.settings.port = port;
+        self
+    }
+
+    /// The value of every directive.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The clock that deadlines go by; the system's if none is given.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Listens, and serves on background threads.
+    ///
+    /// # Errors
+    /// When no address can be listened on, or the system refuses a thread.
+    pub fn start(self) -> io::Result<Server> {
+        let listeners = listen(&self.settings)?;
+        let address = match listeners.first() {
+            Some(listener) => listener.local_addr()?,
+            None => {
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrNotAvailable,
+                    "no address to listen on",
+                ));
+            }
+        };
+        let clock = self.clock.unwrap_or(Clock::system());
+        let instance = Arc::new(Instance::new(self.settings, clock, command::COMMAND_COUNT));
+        instance.port.store(address.port(), Ordering::Relaxed);
+        let shared = Arc::clone(&instance);
+        let thread = std::thread::Builder::new()
+            .name("redist".to_owned())
+            .spawn(move || run(&shared, &listeners))?;
+        Ok(Server { instance, address, thread: Some(thread) })
+    }
+}
+
+impl Server {
+    /// A server with Redis's defaults, to be changed before it starts.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it listens: the first of its addresses.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as client libraries take it: `redis://127.0.0.1:6379`.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Moves the server's clock forward. When this returns, keys that are due by then are gone.
+    pub fn advance(&self, by: Duration) {
+        self.instance.clock.advance(by);
+        if !self.instance.reaper.is_paused() {
+            while self.instance.reap().more {}
+        }
+        self.instance.reaper.ring();
+    }
+
+    /// The state behind the server.
+    pub fn instance(&self) -> &Arc<Instance> {
+        &self.instance
+    }
+
+    /// Waits until the server ends.
+    ///
+    /// # Errors
+    /// When it had to end because its data could no longer be trusted.
+    pub fn wait(mut self) -> io::Result<()> {
+        self.join()
+    }
+
+    /// Answers the commands that run, closes every connection and waits for all threads.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn stop(mut self) -> io::Result<()> {
+        self.instance.stop.request();
+        self.join()
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other("the server's thread panicked")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.instance.stop.request();
+        if let Err(error) = self.join() {
+            log::error!("{error}");
+        }
+    }
+}
+
+/// Opens a socket for each address of the directive `bind`. An address behind `-` may be missing;
+/// with port 0 all others take the port that the first one got.
+fn listen(settings: &Settings) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    let mut port = settings.port;
+    for name in &settings.bind {
+        let (name, optional) = match name.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (name.as_str(), false),
+        };
+        let address: IpAddr = match name {
+            "*" => Ipv4Addr::UNSPECIFIED.into(),
+            "::*" => Ipv6Addr::UNSPECIFIED.into(),
+            "localhost" => Ipv4Addr::LOCALHOST.into(),
+            name => name.parse().map_err(|_| {
+                io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("'{name}' is no IP address to bind to"),
+                )
+            })?,
+        };
+        match TcpListener::bind((address, port)) {
+            Ok(listener) => {
+                port = listener.local_addr()?.port();
+                listeners.push(listener);
+            }
+            Err(error) if optional && error.kind() != io::ErrorKind::AddrInUse => {
+                log::debug!("Not listening on {address}: {error}");
+            }
+            // Another program may hold just this optional address; with a port of our own choice that is no error.
+            Err(_) if optional && settings.port == 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(listeners)
+}
+
+/// Serves until the server is to end, then ends everything and joins every thread.
+fn run(instance: &Instance, listeners: &[TcpListener]) -> io::Result<()> {
+    let pool = Pool::new(instance);
+    crossbeam::thread::scope(|scope| {
+        for listener in listeners {
+            let pool = &pool;
+            scope.builder().name("accept".to_owned()).spawn(move |scope| {
+                accept(instance, listener, pool, scope);
+            })?;
+        }
+        scope.builder().name("reaper".to_owned()).spawn(|_| reap(instance))?;
+        keep_house(instance);
+        stop(instance, listeners, &pool);
+        Ok(())
+    })
+    .unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")))?;
+    match instance.stop.failure() {
+        None => Ok(()),
+        Some(reason) => Err(io::Error::other(reason)),
+    }
+}
+
+fn accept<'e>(
+    instance: &'e Instance,
+    listener: &TcpListener,
+    pool: &'e Pool<'e>,
+    scope: &crossbeam::thread::Scope<'e>,
+) {
+    loop {
+        match listener.accept() {
+            Ok(_) if instance.stop.is_requested() => return,
+            Ok((stream, peer)) => pool.submit(stream, peer, scope),
+            Err(error) => {
+                log::warn!("Accepting client connection: {error}");
+                // Out of descriptors or memory: what could help is that some client goes.
+                if instance.stop.wait(Duration::from_millis(50)) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Removes keys when they are due.
+fn reap(instance: &Instance) {
+    let alarm = &instance.reaper;
+    while !instance.stop.is_requested() {
+        if alarm.is_paused() {
+            alarm.sleep(None);
+            continue;
+        }
+        if instance.reap().more {
+            std::thread::yield_now();
+            continue;
+        }
+        let mut earliest = instance.keyspace.earliest_deadline_ms();
+        alarm.aim(earliest);
+        // A deadline set between looking and aiming did not ring.
+        earliest = earliest.min(instance.keyspace.earliest_deadline_ms());
+        if earliest == u64::MAX {
+            alarm.sleep(None);
+        } else {
+            let wait_ms = earliest.saturating_sub(instance.now_ms());
+            alarm.sleep(Some(Duration::from_millis(wait_ms.max(limits::REAP_PAUSE_MS_MIN))));
+        }
+    }
+}
+
+/// Does what has to be done now and then, until the server is to end.
+fn keep_house(instance: &Instance) {
+    while !instance.stop.wait(Duration::from_secs(1)) {
+        let timeout = instance.config.settings().timeout;
+        if timeout == 0 {
+            continue;
+        }
+        for record in instance.clients.all() {
+            if record.idle_seconds() > timeout && !record.monitor.load(Ordering::Relaxed) {
+                log::debug!("Closing idle client {}", record.peer);
+                record.kill();
+            }
+        }
+    }
+}
+
+/// Ends everything: first nobody new, then no new requests, then, after a grace for replies in
+/// flight to clients that are slow to read, no connections.
+fn stop(instance: &Instance, listeners: &[TcpListener], pool: &Pool<'_>) {
+    instance.reaper.ring();
+    pool.stop();
+    for listener in listeners {
+        wake(listener);
+    }
+    instance.clients.all().iter().for_each(|record| record.finish());
+    let grace_ends = Instant::now() + Duration::from_millis(limits::STOP_GRACE_MS);
+    if !pool.wait_until_idle(grace_ends) {
+        instance.clients.all().iter().for_each(|record| record.kill());
+    }
+}
+
+/// Lets an accept loop return by connecting to it.
+fn wake(listener: &TcpListener) {
+    let Ok(mut address) = listener.local_addr() else { return };
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    if let Err(error) = TcpStream::connect(address) {
+        log::warn!("Could not wake the listener on {address}: {error}");
+    }
+}
