@@ -13,3 +13,9 @@ mod session;
 pub mod value;
 
 pub use server::{Builder, Server};
+
+/// The Redis whose behaviour this is: what HELLO, INFO and LOLWUT tell clients, which choose their
+/// features by it.
+pub const REDIS_VERSION: &str = "7.2.7";
+/// The version of this program.
+pub const REDIST_VERSION: &str = env!("CARGO_PKG_VERSION");
