@@ -12,6 +12,7 @@ mod server;
 mod session;
 pub mod value;
 
+pub use clock::Clock;
 pub use server::{Builder, Server};
 
 /// The Redis whose behaviour this is: what HELLO, INFO and LOLWUT tell clients, which choose their
