@@ -1,4 +1,79 @@
-//! redist
+//! A Redis-compatible server: the Redis that you can read in a weekend, embed in a test, and run
+//! small in production.
+//!
+//! # Embedding
+//!
+//! A server lives on background threads until its handle is dropped. Its clock is yours to move, so
+//! that no test of a time-to-live sleeps.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! let server = redist::Server::builder().port(0).start()?;
+//! let mut connection = redis::Client::open(server.url())?.get_connection()?;
+//!
+//! redis::cmd("SET").arg("session").arg("open").arg("EX").arg(60).exec(&mut connection)?;
+//! let value: Option<String> = redis::cmd("GET").arg("session").query(&mut connection)?;
+//! assert_eq!(value.as_deref(), Some("open"));
+//!
+//! server.advance(Duration::from_secs(61));
+//! let value: Option<String> = redis::cmd("GET").arg("session").query(&mut connection)?;
+//! assert_eq!(value, None);
+//!
+//! server.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Server`], [`Builder`] and [`Clock`] are the library. The other modules are public to be read
+//! here, as the map of the house; they may change with any version.
+//!
+//! # The house
+//!
+//! One OS thread serves one connection with blocking reads and writes; a slow command keeps its own
+//! client waiting and nobody else. The rooms, from the street to the cellar, each of which imports
+//! only what lies below it:
+//!
+//! | room | what it does |
+//! |---|---|
+//! | `main.rs` | the program: options, Ctrl-C, exit code |
+//! | `server` | listeners, the bounded pool of scoped threads, the reaper of due keys, a clean stop |
+//! | `session` | one connection: read a request, execute it, write the reply |
+//! | [`execute`] | the one door to the data: find, admit, lock, run, encode, unlock, tell |
+//! | [`command`] | one row for each command, one file for each family |
+//! | [`instance`] | what all clients share: who is connected, what was counted, the slow log |
+//! | [`keyspace`] | shards with a lock each, the views that commands get, expiry |
+//! | [`value`] | the data types, which know no protocol and no commands |
+//! | [`protocol`], [`config`], [`clock`], [`error`], [`limits`] | what everyone may use |
+//!
+//! # The path of a request
+//!
+//! `session` reads a [`Request`](protocol::Request) from a `BufRead`: an array of bulk strings, or a
+//! line that somebody typed. [`execute::execute`] finds its row in the table, admits it (arity,
+//! authentication), reads off the row which arguments are keys, locks the shards of these keys in
+//! ascending order, shared or exclusive after the type of the handler, and hands the handler a view
+//! of just them. The handler returns a [`Reply`](protocol::Reply), which may borrow from the store; it
+//! is encoded into the session's buffer before the locks are let go. Then counters are counted, what
+//! was removed is freed, and the reaper hears of a new deadline. Replies are sent when the next read
+//! would block, so a pipeline costs one write.
+//!
+//! # What always holds
+//!
+//! - **A command never locks, does I/O, or asks for the time.** What it may touch is the type of its
+//!   handler; time and randomness are arguments; what it changed is recorded by the view.
+//! - **No two critical sections deadlock**: shards are locked in ascending order, and a walk over all
+//!   keys (KEYS, SCAN) holds one lock at a time.
+//! - **Nothing large is freed under a lock.** What a write replaces is dropped after its locks.
+//! - **An expired key is absent to everyone at once**, whenever the reaper comes to remove it.
+//! - **A number that a client sends never sizes an allocation**; memory grows with bytes received.
+//! - **A panic in a handler ends one connection.** If it came in the middle of a change, the server
+//!   stops with an error instead of serving half of it.
+//! - **Whoever writes to a client that is not their own never waits**: it goes through a bounded
+//!   queue, and who reads too slowly is disconnected.
+//! - **A stop joins every thread.** None is detached, so none outlives its server.
+//!
+//! The layering, and what commands must not name, is held by a test (`tests/layers.rs`); the replies
+//! by transcripts that are also played to the real redis-server (`tests/transcripts/`).
+
 pub mod clock;
 pub mod command;
 pub mod config;
