@@ -12,7 +12,7 @@
 //! let server = redist::Server::builder().port(0).start()?;
 //! let mut connection = redis::Client::open(server.url())?.get_connection()?;
 //!
-//! redis::cmd("SET").arg("session").arg("open").arg("EX").arg(60).exec(&mut connection)?;
+//! redis::cmd("SET").arg("session").arg("open").arg("PX").arg(60_000).exec(&mut connection)?;
 //! let value: Option<String> = redis::cmd("GET").arg("session").query(&mut connection)?;
 //! assert_eq!(value.as_deref(), Some("open"));
 //!
