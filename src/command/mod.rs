@@ -14,6 +14,7 @@ mod function;
 mod info;
 mod introspection;
 mod key;
+mod keys;
 mod memory;
 mod server;
 mod slowlog;
@@ -22,5 +23,6 @@ mod string;
 mod table;
 
 pub use args::Args;
-pub use spec::{Arity, Context, Flags, Group, Handler, KeyFlags, Keys, Spec};
+pub use keys::{Begin, Find, KeyFlags, KeySpec, KeyUse, Keys, Legacy};
+pub use spec::{Arity, Context, Flags, Group, Handler, Spec};
 pub use table::{COMMAND_COUNT, FindError, Found, all, find};

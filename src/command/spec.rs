@@ -1,9 +1,10 @@
 //! What one row of the table says.
 
 use super::args::Args;
+pub use super::keys::{KeyFlags, Keys};
 use crate::instance::{Client, Instance};
 use crate::keyspace::{ReadView, Walk, WriteView};
-use crate::protocol::{Outcome, Request};
+use crate::protocol::Outcome;
 
 /// One command, or one subcommand of a container such as CONFIG.
 #[derive(Clone, Copy)]
@@ -82,108 +83,6 @@ impl Arity {
     }
 }
 
-/// Which arguments are keys.
-#[derive(Debug, Clone, Copy)]
-pub enum Keys {
-    /// None.
-    NONE,
-    /// Every key of every database, as FLUSHALL touches.
-    EVERY,
-    /// Arguments `first` to `last` (negative counts from the end) in steps of `step`.
-    Range {
-        /// Index of the first, the command's name being 0.
-        first: usize,
-        /// Index of the last; -1 is the last argument.
-        last: i16,
-        /// Distance between two keys.
-        step: usize,
-        /// What the command does with them.
-        flags: KeyFlags,
-    },
-}
-
-impl Keys {
-    /// One key.
-    pub const fn one(index: usize, flags: KeyFlags) -> Self {
-        Self::Range { first: index, last: index as i16, step: 1, flags }
-    }
-
-    /// Keys from `first` to `last` in steps of `step`.
-    pub const fn range(first: usize, last: i16, step: usize, flags: KeyFlags) -> Self {
-        Self::Range { first, last, step, flags }
-    }
-
-    /// The indexes of the keys in a request. Indexes beyond its end are left out.
-    pub fn positions(self, request: &Request) -> impl ExactSizeIterator<Item = usize> + use<> {
-        let (first, count, step) = match self {
-            Self::NONE | Self::EVERY => (0, 0, 1),
-            Self::Range { first, last, step, .. } => {
-                let length = request.len();
-                let last = match usize::try_from(last) {
-                    Ok(last) => last.min(length.saturating_sub(1)),
-                    Err(_) => length.saturating_sub(usize::from(last.unsigned_abs())),
-                };
-                let count = if last >= first { (last - first) / step + 1 } else { 0 };
-                (first, count, step)
-            }
-        };
-        (0..count).map(move |number| first + number * step)
-    }
-}
-
-/// What a command does with a key: how COMMAND INFO's key specifications name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyFlags(u16);
-
-impl KeyFlags {
-    /// The names in the order in which Redis lists them.
-    pub const NAMES: [&'static str; 11] = [
-        "RW",
-        "RO",
-        "OW",
-        "RM",
-        "access",
-        "insert",
-        "update",
-        "delete",
-        "not_key",
-        "incomplete",
-        "variable_flags",
-    ];
-    /// Reads and writes.
-    pub const RW: Self = Self(1);
-    /// Reads only.
-    pub const RO: Self = Self(1 << 1);
-    /// Overwrites.
-    pub const OW: Self = Self(1 << 2);
-    /// Removes.
-    pub const RM: Self = Self(1 << 3);
-    /// Returns or copies the user's data.
-    pub const ACCESS: Self = Self(1 << 4);
-    /// Adds data, changes none.
-    pub const INSERT: Self = Self(1 << 5);
-    /// Changes data.
-    pub const UPDATE: Self = Self(1 << 6);
-    /// Deletes data.
-    pub const DELETE: Self = Self(1 << 7);
-    /// Depends on the other arguments.
-    pub const VARIABLE_FLAGS: Self = Self(1 << 10);
-
-    /// Both.
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// The names of those that are set.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES
-            .into_iter()
-            .enumerate()
-            .filter(move |(bit, _)| self.0 & (1 << bit) != 0)
-            .map(|(_, name)| name)
-    }
-}
-
 /// What runs a command. The variant is its permission: lock mode, "is it a write" and the ACL
 /// category follow from it.
 #[derive(Clone, Copy)]
@@ -255,6 +154,14 @@ impl Flags {
     pub const DANGEROUS: Self = Self(1 << 17);
     /// In the ACL category of connection commands.
     pub const CONNECTION: Self = Self(1 << 18);
+    /// In the ACL categories of lists, sets and sorted sets: SORT reads all three.
+    pub const COLLECTIONS: Self = Self(1 << 19);
+    /// In the ACL category of administrators' commands, but not itself marked as one.
+    pub const ADMIN_CATEGORY: Self = Self(1 << 20);
+    /// Counts as a read although its handler sees no keys.
+    pub const READ_ONLY: Self = Self(1 << 21);
+    /// Only for a client that has said ASKING.
+    pub const ASKING: Self = Self(1 << 22);
 
     /// Both.
     pub const fn and(self, other: Self) -> Self {
