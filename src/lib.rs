@@ -43,7 +43,7 @@
 //! | [`instance`] | what all clients share: who is connected, what was counted, the slow log |
 //! | [`keyspace`] | shards with a lock each, the views that commands get, expiry |
 //! | [`value`] | the data types, which know no protocol and no commands |
-//! | [`protocol`], [`config`], [`clock`], [`error`], [`limits`] | what everyone may use |
+//! | [`protocol`], [`glob`], [`config`], [`clock`], [`error`], [`limits`] | what everyone may use |
 //!
 //! # The path of a request
 //!
@@ -79,6 +79,7 @@ pub mod command;
 pub mod config;
 pub mod error;
 pub mod execute;
+pub mod glob;
 pub mod instance;
 pub mod keyspace;
 pub mod limits;
