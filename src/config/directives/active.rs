@@ -1,0 +1,110 @@
+//! The directives that redist goes by.
+
+use super::super::settings::{LogLevel, MaxmemoryPolicy};
+use super::super::value::Kind;
+use super::{Directive, I32_MAX, Section, check, choice, field, flag, integer, memory, text};
+
+/// The directives that redist goes by, in the order of `--help`.
+pub const SECTIONS: &[Section] = &[
+    Section { title: "Network", directives: NETWORK },
+    Section { title: "Clients", directives: CLIENTS },
+    Section { title: "Process", directives: PROCESS },
+    Section { title: "Slow log", directives: SLOWLOG },
+    Section { title: "Memory", directives: MEMORY },
+];
+
+const NETWORK: &[Directive] = &[
+    Directive::new("port", Kind::Port, "6379")
+        .at_start()
+        .sets(field!(port), "TCP port; auto or 0 takes a free one"),
+    text("port-file", "").at_start().sets(
+        field!(port_file),
+        "file that gets the port once clients can connect, and is removed at a clean stop",
+    ),
+    Directive::new("bind", Kind::Words(check::addresses), "127.0.0.1 -::1").at_start().sets(
+        field!(bind),
+        "addresses to listen on; one behind - may be missing, * and ::* are all of IPv4 and IPv6",
+    ),
+    flag("protected-mode", "yes").sets(
+        field!(protected_mode),
+        "whether clients from other machines are refused while there is no password",
+    ),
+];
+
+const CLIENTS: &[Directive] = &[
+    integer("maxclients", "10000", 1, u32::MAX as i64)
+        .sets(field!(maxclients), "most clients at once"),
+    integer("timeout", "0", 0, I32_MAX)
+        .sets(field!(timeout), "seconds after which an idle client is disconnected; 0 is never"),
+    text("requirepass", "")
+        .sets(field!(requirepass), "the password that clients have to AUTH with"),
+    memory("proto-max-bulk-len", "512mb", 1024 * 1024)
+        .sets(field!(proto_max_bulk_len), "longest argument, hence longest string"),
+    integer("databases", "16", 1, I32_MAX)
+        .at_start()
+        .sets(field!(databases), "number of databases"),
+];
+
+const PROCESS: &[Directive] = &[
+    choice("loglevel", "notice", LogLevel::NAMES)
+        .sets(field!(loglevel), "the least important log lines that are written"),
+    text("logfile", "")
+        .at_start()
+        .sets(field!(logfile), "file that log lines are appended to instead of standard error"),
+    text("pidfile", "")
+        .at_start()
+        .sets(field!(pidfile), "file that gets the process id, and is removed at a clean stop"),
+    text("dir", "./").protected().sets(field!(dir), "working directory"),
+];
+
+const SLOWLOG: &[Directive] = &[
+    integer("slowlog-log-slower-than", "10000", -1, i64::MAX).sets(
+        field!(slowlog_log_slower_than),
+        "microseconds from which on a command is kept in the slow log; -1 is never",
+    ),
+    integer("slowlog-max-len", "128", 0, i64::MAX)
+        .sets(field!(slowlog_max_len), "entries that the slow log keeps"),
+];
+
+const MEMORY: &[Directive] = &[
+    choice("maxmemory-policy", "noeviction", MaxmemoryPolicy::NAMES).sets(
+        field!(maxmemory_policy),
+        "whether keys keep when (lru) or how often (lfu) they were used; nothing is evicted yet",
+    ),
+    integer("lfu-log-factor", "10", 0, I32_MAX)
+        .sets(field!(lfu_log_factor), "how slowly a key's access counter grows"),
+    integer("lfu-decay-time", "1", 0, I32_MAX)
+        .sets(field!(lfu_decay_time), "minutes in which an unused key's access counter sinks by 1"),
+    flag("lazyfree-lazy-eviction", "no").sets(field!(lazyfree_lazy_eviction), LAZY),
+    flag("lazyfree-lazy-expire", "no").sets(field!(lazyfree_lazy_expire), LAZY),
+    flag("lazyfree-lazy-server-del", "no").sets(field!(lazyfree_lazy_server_del), LAZY),
+    flag("lazyfree-lazy-user-del", "no").sets(field!(lazyfree_lazy_user_del), LAZY),
+    flag("lazyfree-lazy-user-flush", "no").sets(field!(lazyfree_lazy_user_flush), LAZY),
+    integer("list-max-listpack-size", "-2", i32::MIN as i64, I32_MAX)
+        .alias("list-max-ziplist-size")
+        .sets(field!(list_max_listpack_size), "elements of a compact list; -1 to -5: 4 to 64 kb"),
+    integer("list-compress-depth", "0", 0, I32_MAX)
+        .sets(field!(list_compress_depth), "accepted; lists are not compressed"),
+    integer("hash-max-listpack-entries", "512", 0, i64::MAX)
+        .alias("hash-max-ziplist-entries")
+        .sets(field!(hash_max_listpack_entries), "most fields of a compact hash"),
+    memory("hash-max-listpack-value", "64", 0)
+        .alias("hash-max-ziplist-value")
+        .sets(field!(hash_max_listpack_value), "longest field or value of a compact hash"),
+    integer("set-max-intset-entries", "512", 0, i64::MAX)
+        .sets(field!(set_max_intset_entries), "most members of a set of integers"),
+    integer("set-max-listpack-entries", "128", 0, i64::MAX)
+        .sets(field!(set_max_listpack_entries), "most members of a compact set"),
+    memory("set-max-listpack-value", "64", 0)
+        .sets(field!(set_max_listpack_value), "longest member of a compact set"),
+    integer("zset-max-listpack-entries", "128", 0, i64::MAX)
+        .alias("zset-max-ziplist-entries")
+        .sets(field!(zset_max_listpack_entries), "most members of a compact sorted set"),
+    memory("zset-max-listpack-value", "64", 0)
+        .alias("zset-max-ziplist-value")
+        .sets(field!(zset_max_listpack_value), "longest member of a compact sorted set"),
+    memory("hll-sparse-max-bytes", "3000", 0)
+        .sets(field!(hll_sparse_max_bytes), "largest sparse HyperLogLog"),
+];
+
+const LAZY: &str = "accepted; values are always freed outside of every lock";
