@@ -18,8 +18,8 @@ const FLOORS: &[&[&str]] = &[
     &["instance"],
     &["keyspace"],
     &["value"],
-    &["protocol"],
     &["config"],
+    &["protocol"],
     &["error", "limits", "clock", "glob"],
 ];
 
