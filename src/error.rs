@@ -44,6 +44,45 @@ impl CommandError {
         Self::Text(Cow::Borrowed(text))
     }
 
+    /// AUTH, or HELLO AUTH, that does not fit.
+    pub const WRONG_PASSWORD: Self =
+        Self::text("WRONGPASS invalid username-password pair or user is disabled.");
+    /// AUTH with a password alone where none is needed.
+    pub const NO_PASSWORD_SET: Self = Self::text(
+        "ERR AUTH <password> called without any password configured for the default user. \
+         Are you sure your configuration is correct?",
+    );
+    /// HELLO before authentication.
+    pub const HELLO_UNAUTHENTICATED: Self = Self::text(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+         HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+         select the RESP protocol version at the same time",
+    );
+    /// HELLO with a number that is no protocol.
+    pub const UNSUPPORTED_PROTOCOL: Self = Self::text("NOPROTO unsupported protocol version");
+    /// HELLO with what is no number.
+    pub const PROTOCOL_NOT_INTEGER: Self =
+        Self::text("ERR Protocol version is not an integer or out of range");
+    /// SELECT and its kin beyond the directive `databases`.
+    pub const DB_OUT_OF_RANGE: Self = Self::text("ERR DB index is out of range");
+    /// CLIENT SETNAME, HELLO SETNAME.
+    pub const INVALID_CLIENT_NAME: Self =
+        Self::text("ERR Client names cannot contain spaces, newlines or special characters.");
+
+    /// A number beyond what its argument takes, where Redis names the bounds.
+    pub fn not_between(min: i64, max: i64) -> Self {
+        let text = format!("ERR value is out of range, value must between {min} and {max}");
+        Self::Text(Cow::Owned(text))
+    }
+
+    /// A text that quotes a word of the client: `{before}'{word}'{after}`. Redis prints such a word
+    /// as a C string, so it ends at a zero byte.
+    pub fn quoting(before: &str, word: &[u8], after: &str) -> Self {
+        let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
+        let word = String::from_utf8_lossy(&word[..end]);
+        Self::Text(Cow::Owned(format!("{before}'{word}'{after}")))
+    }
+
     /// The code: the first word, by which INFO errorstats counts.
     pub fn code(&self) -> Cow<'static, str> {
         let first = |text: &str| text.split(' ').next().unwrap_or("ERR").to_owned();

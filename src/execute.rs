@@ -103,7 +103,7 @@ fn admit(found: Found, client: &Client, request: &Request) -> Result<(), Command
     if !spec.arity.admits(request.len()) || matches!(spec.handler, Handler::Container) {
         return Err(CommandError::Arity(found.full_name().into()));
     }
-    if !client.authenticated && !spec.flags.has(command::Flags::NO_AUTH) {
+    if client.must_authenticate() && !spec.flags.has(command::Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
     }
     Ok(())

@@ -20,7 +20,6 @@ fn redist_answers_as_written_in_resp2() {
 }
 
 #[test]
-#[ignore = "until HELLO is built"]
 fn redist_answers_as_written_in_resp3() {
     play(Side::Redist, Resp::Three);
 }

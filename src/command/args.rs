@@ -58,6 +58,14 @@ impl<'v> Args<'v> {
         self.items.next().map(|arg| arg.take(self.arena)).ok_or(CommandError::Syntax)
     }
 
+    /// The next argument for keeps, and what the slow log and MONITOR show instead of it.
+    pub fn secret(&mut self) -> Result<Vec<u8>, CommandError> {
+        let arg = self.items.next().ok_or(CommandError::Syntax)?;
+        let secret = arg.take(self.arena);
+        *arg = Arg::Large(b"(redacted)".to_vec());
+        Ok(secret)
+    }
+
     /// The next argument as a key.
     pub fn key(&mut self) -> Result<Key<'v>, CommandError> {
         let from_end = self.len();
@@ -71,6 +79,12 @@ impl<'v> Args<'v> {
     /// The next argument as a signed 64-bit integer.
     pub fn integer(&mut self) -> Result<i64, CommandError> {
         parse_integer(self.bytes()?).ok_or(CommandError::NotInteger)
+    }
+
+    /// The next argument as a signed 32-bit integer.
+    pub fn small_integer(&mut self) -> Result<i32, CommandError> {
+        let (min, max) = (i64::from(i32::MIN), i64::from(i32::MAX));
+        i32::try_from(self.integer()?).map_err(|_| CommandError::not_between(min, max))
     }
 
     /// The next argument as a double.

@@ -262,6 +262,32 @@ impl Client {
         self.record.db.store(db, Ordering::Relaxed);
     }
 
+    /// Takes a name; an empty one is none.
+    pub fn rename(&mut self, name: String) {
+        self.record.texts().name = name;
+        self.renamed = true;
+    }
+
+    /// Forgets what the client chose, but not what it said of its library: RESET.
+    pub fn reset(&mut self) {
+        self.select(0);
+        self.speak(Protocol::default());
+        self.authenticated = self.settings.requirepass.is_empty();
+        self.rename(String::new());
+        // A reply to be skipped is this one.
+        if self.reply_mode == ReplyMode::Off {
+            self.reply_mode = ReplyMode::On;
+        }
+        self.record.no_evict.store(false, Ordering::Relaxed);
+        self.record.no_touch.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it has to authenticate before anything else.
+    pub fn must_authenticate(&self) -> bool {
+        // A password that is taken away lets everybody in.
+        !self.authenticated && !self.settings.requirepass.is_empty()
+    }
+
     /// Chooses a protocol.
     pub fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;

@@ -97,7 +97,7 @@ impl<'s, 'e> Session<'s, 'e> {
         while !self.client.record.is_closing() {
             let limits = RequestLimits {
                 bulk_bytes_max: self.client.settings.proto_max_bulk_len,
-                authenticated: self.client.authenticated,
+                authenticated: !self.client.must_authenticate(),
             };
             match read_request(&mut self.reader, &mut self.request, limits) {
                 Ok(Frame::Request) => self.answer(scope, stream)?,
