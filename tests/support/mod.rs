@@ -7,3 +7,4 @@ pub mod client;
 pub mod peer;
 pub mod reply;
 pub mod transcript;
+pub mod watch;
