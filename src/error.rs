@@ -39,6 +39,16 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// COMMAND GETKEYS of a name that is no command.
+    pub const INVALID_COMMAND: Self = Self::text("ERR Invalid command specified");
+    /// COMMAND GETKEYS of a command without keys.
+    pub const NO_KEYS: Self = Self::text("ERR The command has no key arguments");
+    /// COMMAND GETKEYS of a request with too few or too many arguments.
+    pub const INVALID_ARGUMENT_COUNT: Self =
+        Self::text("ERR Invalid number of arguments specified for command");
+    /// COMMAND GETKEYS of a request whose keys cannot be told.
+    pub const INVALID_ARGUMENTS: Self = Self::text("ERR Invalid arguments specified for command");
+
     /// An error with a fixed text, code included: `CommandError::text("ERR no such key")`.
     pub const fn text(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))

@@ -108,7 +108,7 @@ impl Keys {
             return Some(locate(request)).filter(|uses| !uses.is_empty());
         }
         let mut uses = Vec::new();
-        for spec in self.specs().iter().filter(|spec| spec.flags.has_key()) {
+        for spec in self.specs().iter().filter(|spec| spec.has_key()) {
             let flags = match self {
                 Self::Alike { vary: Some(vary), .. } => vary(request),
                 _ => spec.flags,
@@ -256,6 +256,11 @@ impl KeySpec {
     pub const fn noted(mut self, notes: &'static str) -> Self {
         self.notes = notes;
         self
+    }
+
+    /// Whether these are keys, not only spread over a cluster like keys.
+    pub fn has_key(&self) -> bool {
+        !self.flags.has(KeyFlags::NOT_KEY)
     }
 
     /// The indexes of these keys in a request; `None` if it has no sensible ones there.
@@ -422,10 +427,6 @@ impl KeyFlags {
     /// Whether all of these are set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
-    }
-
-    fn has_key(self) -> bool {
-        !self.has(Self::NOT_KEY)
     }
 
     /// The names of those that are set.

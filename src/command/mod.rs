@@ -6,6 +6,7 @@
 
 mod args;
 mod bitmap;
+pub mod category;
 mod client;
 mod config;
 mod connection;
@@ -20,9 +21,12 @@ mod server;
 mod slowlog;
 mod spec;
 mod string;
+pub mod syntax;
 mod table;
 
 pub use args::Args;
 pub use keys::{Begin, Find, KeyFlags, KeySpec, KeyUse, Keys, Legacy};
 pub use spec::{Arity, Context, Flags, Group, Handler, Spec};
-pub use table::{COMMAND_COUNT, FindError, Found, all, find};
+pub use table::{
+    COMMAND_COUNT, FindError, Found, all, commands, find, find_full_name, subcommands,
+};

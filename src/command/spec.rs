@@ -99,6 +99,31 @@ pub enum Handler {
     Container,
 }
 
+impl Spec {
+    /// Whether it changes keys.
+    pub fn is_write(&self) -> bool {
+        matches!(self.handler, Handler::Write(_))
+    }
+
+    /// Whether it reads keys and changes none.
+    pub fn is_read(&self) -> bool {
+        matches!(self.handler, Handler::Read(_) | Handler::Walk(_))
+            || self.flags.has(Flags::READ_ONLY)
+    }
+
+    /// The flags that COMMAND INFO shows, in its order.
+    pub fn flag_names(&self) -> impl Iterator<Item = &'static str> {
+        let flags = if self.keys.legacy().movable {
+            self.flags.and(Flags::MOVABLE_KEYS)
+        } else {
+            self.flags
+        };
+        let write = self.is_write().then_some("write");
+        let read = self.is_read().then_some("readonly");
+        write.into_iter().chain(read).chain(flags.names())
+    }
+}
+
 /// What a handler that touches the client or the server gets.
 pub struct Context<'c> {
     /// The server.
@@ -162,6 +187,34 @@ impl Flags {
     pub const READ_ONLY: Self = Self(1 << 21);
     /// Only for a client that has said ASKING.
     pub const ASKING: Self = Self(1 << 22);
+    /// Between servers, or for their developers: COMMAND DOCS marks it.
+    pub const SYSTEM: Self = Self(1 << 23);
+
+    /// The names of those that COMMAND INFO shows, in its order; behind `write` and `readonly`.
+    const NAMES: [(Self, &'static str); 17] = [
+        (Self::DENY_OOM, "denyoom"),
+        (Self::ADMIN, "admin"),
+        (Self::PUBSUB, "pubsub"),
+        (Self::NO_SCRIPT, "noscript"),
+        (Self::BLOCKING, "blocking"),
+        (Self::LOADING, "loading"),
+        (Self::STALE, "stale"),
+        (Self::SKIP_MONITOR, "skip_monitor"),
+        (Self::SKIP_SLOWLOG, "skip_slowlog"),
+        (Self::ASKING, "asking"),
+        (Self::FAST, "fast"),
+        (Self::NO_AUTH, "no_auth"),
+        (Self::NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (Self::NO_ASYNC_LOADING, "no_async_loading"),
+        (Self::NO_MULTI, "no_multi"),
+        (Self::ALLOW_BUSY, "allow_busy"),
+        (Self::MOVABLE_KEYS, "movablekeys"),
+    ];
+
+    /// The names of those that are set and that COMMAND INFO shows.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
+    }
 
     /// Both.
     pub const fn and(self, other: Self) -> Self {
@@ -183,24 +236,101 @@ pub enum Group {
     Connection,
     /// Keys of any type.
     Generic,
+    /// Places on earth.
+    Geo,
+    /// Hashes.
+    Hash,
+    /// Cardinality estimates.
+    HyperLogLog,
+    /// Lists.
+    List,
+    /// Publish and subscribe.
+    PubSub,
     /// Functions and scripts.
     Scripting,
     /// The server.
     Server,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Streams.
+    Stream,
     /// Strings.
     String,
+    /// Transactions.
+    Transactions,
 }
 
 impl Group {
+    /// All, in the order in which people want to read them.
+    pub const ALL: [Self; 15] = [
+        Self::String,
+        Self::Bitmap,
+        Self::Generic,
+        Self::List,
+        Self::Hash,
+        Self::Set,
+        Self::SortedSet,
+        Self::HyperLogLog,
+        Self::Geo,
+        Self::Stream,
+        Self::PubSub,
+        Self::Transactions,
+        Self::Scripting,
+        Self::Connection,
+        Self::Server,
+    ];
+
     /// The name in COMMAND DOCS.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bitmap => "bitmap",
             Self::Connection => "connection",
             Self::Generic => "generic",
+            Self::Geo => "geo",
+            Self::Hash => "hash",
+            Self::HyperLogLog => "hyperloglog",
+            Self::List => "list",
+            Self::PubSub => "pubsub",
             Self::Scripting => "scripting",
             Self::Server => "server",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
             Self::String => "string",
+            Self::Transactions => "transactions",
+        }
+    }
+
+    /// What it is about, for people.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Bitmap => "bits and small integers inside strings",
+            Self::Connection => "this connection and all others",
+            Self::Generic => "keys of any type: expiry, names, copies, scans",
+            Self::Geo => "places on earth: distances and searches",
+            Self::Hash => "fields with values under one key",
+            Self::HyperLogLog => "how many different elements, roughly",
+            Self::List => "elements in order, added and taken at both ends",
+            Self::PubSub => "messages to whoever listens now",
+            Self::Scripting => "functions and scripts that run in the server",
+            Self::Server => "the server: configuration, state, statistics",
+            Self::Set => "different elements without order",
+            Self::SortedSet => "elements ordered by a score",
+            Self::Stream => "a log of entries, read by many or shared among a group",
+            Self::String => "bytes, text, numbers and counters",
+            Self::Transactions => "several commands as one",
+        }
+    }
+
+    /// The ACL category of the whole family, if it has one.
+    pub fn category(self) -> Option<&'static str> {
+        match self {
+            Self::Generic | Self::Server | Self::PubSub => None,
+            Self::SortedSet => Some("sortedset"),
+            Self::Transactions => Some("transaction"),
+            other => Some(other.name()),
         }
     }
 }

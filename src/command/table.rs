@@ -1,6 +1,6 @@
 //! All rows, and finding one by name.
 
-use super::spec::{Group, Handler, Spec};
+use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, debug, function, info, introspection, key, memory, server,
     slowlog, string,
@@ -128,17 +128,13 @@ fn find_name(name: &[u8]) -> Option<Found> {
 }
 
 fn find_subcommand(container: Found, name: &[u8]) -> Option<Found> {
-    let rows = container.spec.subcommands;
-    let index = rows.iter().position(|row| row.name.as_bytes().eq_ignore_ascii_case(name))?;
-    // The table's size bounds the index.
-    let id = container.id + 1 + index as u16;
-    Some(Found { spec: &rows[index], container: Some(container.spec), id, ..container })
+    subcommands(container).find(|found| found.spec.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// Finds the command that a request names. A container alone is found as itself.
 pub fn find(request: &Request) -> Result<Found, FindError> {
     let found = request.get(0).and_then(find_name).ok_or(FindError::Unknown)?;
-    if !matches!(found.spec.handler, Handler::Container) {
+    if found.spec.subcommands.is_empty() {
         return Ok(found);
     }
     match request.get(1) {
@@ -147,20 +143,40 @@ pub fn find(request: &Request) -> Result<Found, FindError> {
     }
 }
 
-/// Every command with its subcommands behind it, in the table's order.
-pub fn all() -> impl Iterator<Item = Found> {
+/// Finds a command by its full name: `get`, `config|set`.
+pub fn find_full_name(name: &[u8]) -> Option<Found> {
+    let mut parts = name.splitn(2, |byte| *byte == b'|');
+    let found = parts.next().and_then(find_name)?;
+    match parts.next() {
+        None => Some(found),
+        Some(subcommand) => find_subcommand(found, subcommand),
+    }
+}
+
+/// Every command without its subcommands, in the table's order.
+pub fn commands() -> impl Iterator<Item = Found> {
     let mut next_id = 0;
-    FAMILIES.iter().flat_map(|(group, rows)| rows.iter().map(move |row| (*group, row))).flat_map(
+    FAMILIES.iter().flat_map(|(group, rows)| rows.iter().map(move |row| (*group, row))).map(
         move |(group, spec)| {
             let found = Found { spec, container: None, group, id: next_id };
             next_id += 1 + spec.subcommands.len() as u16;
-            let subcommands = spec.subcommands.iter().enumerate().map(move |(index, row)| Found {
-                spec: row,
-                container: Some(spec),
-                group,
-                id: found.id + 1 + index as u16,
-            });
-            std::iter::once(found).chain(subcommands)
+            found
         },
     )
+}
+
+/// The subcommands of a container, in its order.
+pub fn subcommands(container: Found) -> impl Iterator<Item = Found> {
+    let rows = container.spec.subcommands.iter();
+    rows.zip(container.id + 1..).map(move |(spec, id)| Found {
+        spec,
+        container: Some(container.spec),
+        id,
+        ..container
+    })
+}
+
+/// Every command with its subcommands behind it, in the table's order.
+pub fn all() -> impl Iterator<Item = Found> {
+    commands().flat_map(|command| std::iter::once(command).chain(subcommands(command)))
 }
