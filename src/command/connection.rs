@@ -47,7 +47,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: ALWAYS,
         since: "1.0.0",
         summary: "Authenticates the connection.",
-        syntax: "[username] password",
+        syntax: "[username@6.0.0] password",
         complexity: "O(N) where N is the number of passwords defined for the user",
         history: &[("6.0.0", "Added ACL style (username and password).")],
         ..Spec::REST
@@ -59,7 +59,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: ALWAYS,
         since: "6.0.0",
         summary: "Handshakes with the Redis server.",
-        syntax: "arguments=[protover:integer auth=[AUTH (username password)] [SETNAME clientname]]",
+        syntax: "arguments=[protover:integer [AUTH auth=(username password)] [SETNAME clientname]]",
         complexity: "O(1)",
         history: &[(
             "6.2.0",
@@ -74,7 +74,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: Flags::FAST.and(Flags::LOADING).and(Flags::STALE).and(Flags::CONNECTION),
         since: "1.0.0",
         summary: "Changes the selected database.",
-        syntax: "index:integer",
+        syntax: "index",
         complexity: "O(1)",
         ..Spec::REST
     },

@@ -180,3 +180,142 @@ pub fn subcommands(container: Found) -> impl Iterator<Item = Found> {
 pub fn all() -> impl Iterator<Item = Found> {
     commands().flat_map(|command| std::iter::once(command).chain(subcommands(command)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::syntax::{self, Argument, Kind};
+    use crate::command::{Begin, Find, Flags, Handler};
+    use std::collections::BTreeSet;
+
+    /// What is wrong with each row, by a check that gives nothing for a good one.
+    fn check(what_is_wrong: impl Fn(&Found) -> Option<String>) {
+        let wrong: Vec<String> = all()
+            .filter_map(|found| Some(format!("{}: {}", found.full_name(), what_is_wrong(&found)?)))
+            .collect();
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+
+    fn unless(good: bool, why: impl Into<String>) -> Option<String> {
+        (!good).then(|| why.into())
+    }
+
+    #[test]
+    fn names_are_in_capitals_and_unique() {
+        let mut seen = BTreeSet::new();
+        for found in all() {
+            assert!(seen.insert(found.full_name()), "{} is declared twice", found.full_name());
+        }
+        check(|found| {
+            let is_good = |byte: u8| {
+                byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+            };
+            unless(found.spec.name.bytes().all(is_good), "not in capitals")
+        });
+    }
+
+    #[test]
+    fn every_command_is_found_by_its_name_and_has_its_own_number() {
+        let mut ids = BTreeSet::new();
+        check(|found| {
+            let again = find_full_name(found.full_name().as_bytes());
+            unless(again.is_some_and(|again| again.id == found.id), "not found by its name")
+        });
+        for found in all() {
+            assert!(usize::from(found.id) < COMMAND_COUNT && ids.insert(found.id));
+        }
+    }
+
+    #[test]
+    fn every_row_says_all_that_people_want_to_know() {
+        check(|found| {
+            let spec = found.spec;
+            let is_version = |text: &str| {
+                text.split('.').count() == 3
+                    && text.split('.').all(|part| part.parse::<u16>().is_ok())
+            };
+            unless(spec.summary.ends_with('.'), "its summary is no sentence")
+                .or_else(|| unless(is_version(spec.since), "since when?"))
+                .or_else(|| {
+                    unless(
+                        spec.history
+                            .iter()
+                            .all(|(version, change)| is_version(version) && !change.is_empty()),
+                        "its history is not complete",
+                    )
+                })
+                .or_else(|| {
+                    unless(
+                        spec.deprecated.is_none_or(|(version, _)| is_version(version)),
+                        "deprecated since when?",
+                    )
+                })
+        });
+    }
+
+    #[test]
+    fn every_syntax_is_read_and_agrees_with_keys_and_arity() {
+        check(|found| {
+            let spec = found.spec;
+            let arguments = match syntax::parse(spec.syntax, spec.keys.specs().len()) {
+                Ok(arguments) => arguments,
+                Err(error) => return Some(error),
+            };
+            let name = if found.container.is_some() { 2 } else { 1 };
+            let arity = usize::from(spec.arity.number().unsigned_abs() as u16);
+            let fewest = name + fewest_words(&arguments);
+            let varies = arguments.iter().any(|argument| argument.optional || argument.multiple);
+            let is_silent =
+                matches!(spec.handler, Handler::Container) || spec.flags.has(Flags::SYSTEM);
+            unless(
+                is_silent || fewest == arity,
+                format!("takes {fewest} words by its syntax, {arity} by its arity"),
+            )
+            .or_else(|| unless(!varies || spec.arity.number() < 0, "its arity leaves no choice"))
+        });
+    }
+
+    fn fewest_words(arguments: &[Argument<'_>]) -> usize {
+        let words = |argument: &Argument<'_>| match argument.kind {
+            _ if argument.optional => 0,
+            Kind::PureToken => 1,
+            kind => {
+                let parts =
+                    || argument.parts.iter().map(|part| fewest_words(std::slice::from_ref(part)));
+                usize::from(argument.token.is_some())
+                    + match kind {
+                        Kind::OneOf => parts().min().unwrap_or(0),
+                        Kind::Block => parts().sum(),
+                        _ => 1,
+                    }
+            }
+        };
+        arguments.iter().map(words).sum()
+    }
+
+    #[test]
+    fn keys_are_within_the_arity() {
+        check(|found| {
+            let arity = found.spec.arity.number().unsigned_abs();
+            let beyond = found.spec.keys.specs().iter().any(|spec| match (spec.begin, spec.find) {
+                (Begin::Index(index), Find::Range { last, .. }) => {
+                    index as u64 + u64::from(last.max(0).unsigned_abs()) >= arity
+                }
+                (Begin::Index(index), _) => index as u64 >= arity,
+                _ => false,
+            });
+            unless(!beyond, "a key is beyond the arguments that the arity admits")
+        });
+    }
+
+    #[test]
+    fn only_a_container_has_subcommands_and_none_of_them_has_any() {
+        check(|found| {
+            let spec = found.spec;
+            let container = matches!(spec.handler, Handler::Container);
+            unless(!container || !spec.subcommands.is_empty(), "a container of nothing").or_else(
+                || unless(found.container.is_none() || spec.subcommands.is_empty(), "too deep"),
+            )
+        });
+    }
+}
