@@ -32,6 +32,17 @@ pub enum CommandError {
     Arity(Cow<'static, str>),
     /// An expiry that is not positive or does not fit; names the command in lower case.
     InvalidExpire(&'static str),
+    /// CONFIG SET of a directive that does not exist; the name as typed.
+    UnknownDirective(String),
+    /// CONFIG SET of a value that the directive does not take now.
+    ConfigSet {
+        /// The directive.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// CONFIG REWRITE could not; why.
+    ConfigRewrite(String),
     /// The client has to authenticate first.
     NoAuth,
     /// Another text, complete with its code (`ERR …`).
@@ -78,6 +89,11 @@ impl CommandError {
     /// CLIENT SETNAME, HELLO SETNAME.
     pub const INVALID_CLIENT_NAME: Self =
         Self::text("ERR Client names cannot contain spaces, newlines or special characters.");
+
+    /// CONFIG REWRITE of a server that was started without one.
+    pub const NO_CONFIG_FILE: Self = Self::text("ERR The server is running without a config file");
+    /// CONFIG SET of other bytes. Redis takes any for a password; here a directive's value is text.
+    pub const CONFIG_NOT_TEXT: Self = Self::text("ERR CONFIG SET takes UTF-8 text only");
 
     /// A number beyond what its argument takes, where Redis names the bounds.
     pub fn not_between(min: i64, max: i64) -> Self {
@@ -129,6 +145,14 @@ impl fmt::Display for CommandError {
                 write!(f, "ERR wrong number of arguments for '{name}' command")
             }
             Self::InvalidExpire(name) => write!(f, "ERR invalid expire time in '{name}' command"),
+            Self::UnknownDirective(name) => {
+                write!(f, "ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
+            }
+            Self::ConfigSet { name, reason } => write!(
+                f,
+                "ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}"
+            ),
+            Self::ConfigRewrite(reason) => write!(f, "ERR Rewriting config file: {reason}"),
             Self::NoAuth => f.write_str("NOAUTH Authentication required."),
             Self::Text(text) => f.write_str(text),
         }

@@ -76,6 +76,11 @@ impl Instance {
         due
     }
 
+    /// The TCP port that clients connect to; 0 while nobody can.
+    pub fn port_in_use(&self) -> u16 {
+        self.port.load(Ordering::Relaxed)
+    }
+
     /// Unix time in milliseconds as deadlines count it.
     pub fn now_ms(&self) -> u64 {
         u64::try_from(self.clock.now_ms()).unwrap_or(0)

@@ -4,7 +4,7 @@ mod pool;
 
 use crate::clock::Clock;
 use crate::command;
-use crate::config::Settings;
+use crate::config::{self, Refusal, Settings};
 use crate::instance::Instance;
 use crate::limits;
 use pool::Pool;
@@ -34,6 +34,19 @@ impl Builder {
     pub fn port(mut self, port: u16) -> Self {
         self.settings.port = port;
         self
+    }
+
+    /// A directive by its name in `redis.conf`, with its value as it would stand there:
+    /// `.directive("requirepass", "s3cret")?`.
+    ///
+    /// # Errors
+    /// When there is no such directive, it takes no such value, or redist does not go by it yet.
+    pub fn directive(mut self, name: &str, value: &str) -> Result<Self, Refusal> {
+        let directive = config::find(name).ok_or_else(|| Refusal::Unknown(name.to_owned()))?;
+        directive
+            .set_strictly(&mut self.settings, &[value])
+            .map_err(|reason| Refusal::value(name, reason))?;
+        Ok(self)
     }
 
     /// The value of every directive.

@@ -293,8 +293,8 @@ impl Target {
     }
 }
 
-fn configure(_builder: redist::Builder, name: &str, value: &str) -> redist::Builder {
-    panic!("no directive {name} {value} yet")
+fn configure(builder: redist::Builder, name: &str, value: &str) -> redist::Builder {
+    builder.directive(name, value).expect("a transcript names directives that exist")
 }
 
 struct Play<'t> {

@@ -62,7 +62,7 @@ pub fn buffer_limits(words: Vec<String>) -> Checked {
             class @ ("normal" | "slave" | "pubsub") => class.to_owned(),
             _ => {
                 return Err(ValueError::new(
-                    "Unrecognized client class in buffer limit configuration.",
+                    "Invalid client class specified in buffer limit configuration.",
                 ));
             }
         };

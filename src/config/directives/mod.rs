@@ -113,6 +113,11 @@ impl Directive {
         }
     }
 
+    /// Whether this is its value when nothing is said.
+    pub fn is_default(&self, value: &Value) -> bool {
+        self.default_value() == *value
+    }
+
     fn default_value(&self) -> Value {
         self.parse_default().expect("a test parses every default")
     }
@@ -191,7 +196,17 @@ pub fn all() -> impl Iterator<Item = &'static Directive> {
 
 /// The directive with this name or alias, in any case.
 pub fn find(name: &str) -> Option<&'static Directive> {
-    all().find(|directive| directive.names().any(|known| known.eq_ignore_ascii_case(name)))
+    find_name(name).map(|(directive, _)| directive)
+}
+
+/// The same, with the name or alias as it is spelt in the table.
+pub fn find_name(name: &str) -> Option<(&'static Directive, &'static str)> {
+    all_names().find(|(_, known)| known.eq_ignore_ascii_case(name))
+}
+
+/// Every directive under its name, and again under its alias.
+pub fn all_names() -> impl Iterator<Item = (&'static Directive, &'static str)> {
+    all().flat_map(|directive| directive.names().map(move |name| (directive, name)))
 }
 
 const fn flag(name: &'static str, default: &'static str) -> Directive {
