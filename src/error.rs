@@ -28,14 +28,6 @@ pub enum CommandError {
         /// The container's name in capitals.
         container: &'static str,
     },
-    /// No such subcommand, or one with too few or too many arguments, where a command tells its
-    /// subcommands apart itself.
-    UnknownSubcommandOrArity {
-        /// The subcommand as typed.
-        name: Vec<u8>,
-        /// The command's name in capitals.
-        container: &'static str,
-    },
     /// Too few or too many arguments for the command named (`get`, `config|set`).
     Arity(Cow<'static, str>),
     /// An expiry that is not positive or does not fit; names the command in lower case.
@@ -55,56 +47,39 @@ pub enum CommandError {
     NoAuth,
     /// Another text, complete with its code (`ERR …`).
     Text(Cow<'static, str>),
+    /// Another text that shows bytes of the client, complete with its code.
+    Bytes(Vec<u8>),
 }
 
-/// How much of a subcommand's name an error shows.
-const SHOWN_BYTES_MAX: usize = 128;
-
-/// Fixed texts.
+/// Texts that are fixed and used by one family.
 impl CommandError {
-    /// A waiting command's timeout.
-    pub const TIMEOUT_NOT_INTEGER: Self =
-        Self::text("ERR timeout is not an integer or out of range");
-    /// A waiting command's timeout.
-    pub const TIMEOUT_NEGATIVE: Self = Self::text("ERR timeout is negative");
-    /// A waiting command's timeout, in absolute terms.
-    pub const TIMEOUT_OUT_OF_RANGE: Self = Self::text("ERR timeout is out of range");
-    /// CLIENT UNBLOCK ERROR.
-    pub const UNBLOCKED: Self = Self::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    /// A number that is 0 or 1.
-    pub const NOT_ZERO_OR_ONE: Self =
-        Self::text("ERR value is out of range, value must between 0 and 1");
-    /// A number that is not negative.
-    pub const NOT_POSITIVE: Self = Self::text("ERR value is out of range, must be positive");
-    /// WAITAOF.
-    pub const NO_APPEND_ONLY_FILE: Self =
-        Self::text("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
-    /// SHUTDOWN ABORT.
-    pub const NO_SHUTDOWN: Self = Self::text("ERR No shutdown in progress.");
-    /// SHUTDOWN SAVE.
-    pub const SHUTDOWN_FAILED: Self = Self::text("ERR Errors trying to SHUTDOWN. Check logs.");
-    /// SLOWLOG GET.
-    pub const COUNT_BELOW_MINUS_ONE: Self =
-        Self::text("ERR count should be greater than or equal to -1");
-    /// FUNCTION FLUSH.
-    pub const FUNCTION_FLUSH_MODE: Self =
-        Self::text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
-    /// FUNCTION LIST.
-    pub const LIBRARY_NAME_MISSING: Self = Self::text("ERR library name argument was not given");
-    /// The key has to be there.
+    /// COPY and MOVE of a key to where it is.
+    pub const SAME_OBJECT: Self = Self::text("ERR source and destination objects are the same");
+    /// RENAME of a key that is not there.
     pub const NO_SUCH_KEY: Self = Self::text("ERR no such key");
-    /// DEBUG, unless the directive enable-debug-command allows it.
-    pub const DEBUG_NOT_ALLOWED: Self = Self::text(
-        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from \
-         a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+    /// EXPIRE with NX and another condition.
+    pub const EXPIRE_NX_AND_OTHERS: Self =
+        Self::text("ERR NX and XX, GT or LT options at the same time are not compatible");
+    /// EXPIRE with both comparisons.
+    pub const EXPIRE_GT_AND_LT: Self =
+        Self::text("ERR GT and LT options at the same time are not compatible");
+    /// SCAN from a cursor that is no number.
+    pub const INVALID_CURSOR: Self = Self::text("ERR invalid cursor");
+    /// SWAPDB whose first argument is no number.
+    pub const INVALID_FIRST_DB: Self = Self::text("ERR invalid first DB index");
+    /// SWAPDB whose second argument is no number.
+    pub const INVALID_SECOND_DB: Self = Self::text("ERR invalid second DB index");
+    /// OBJECT FREQ while the second of the last use is kept.
+    pub const NOT_TRACKING_FREQUENCY: Self = Self::text(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+         that when switching between policies at runtime LRU and LFU data will take some time to \
+         adjust.",
     );
-    /// DEBUG PROTOCOL.
-    pub const WRONG_PROTOCOL_TYPE: Self = Self::text(
-        "ERR Wrong protocol type name. Please use one of the following: \
-         string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+    /// OBJECT IDLETIME while frequencies are kept.
+    pub const NOT_TRACKING_IDLE_TIME: Self = Self::text(
+        "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+         switching between policies at runtime LRU and LFU data will take some time to adjust.",
     );
-    /// What RESP2 cannot express.
-    pub const NOT_IN_RESP2: Self = Self::text("ERR RESP2 is not supported by this command");
 }
 
 impl CommandError {
@@ -162,9 +137,27 @@ impl CommandError {
     /// A text that quotes a word of the client: `{before}'{word}'{after}`. Redis prints such a word
     /// as a C string, so it ends at a zero byte.
     pub fn quoting(before: &str, word: &[u8], after: &str) -> Self {
-        let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
-        let word = String::from_utf8_lossy(&word[..end]);
-        Self::Text(Cow::Owned(format!("{before}'{word}'{after}")))
+        Self::Bytes([before.as_bytes(), b"'", c_string(word), b"'", after.as_bytes()].concat())
+    }
+
+    /// A text that ends with a word of the client, up to a zero byte.
+    pub fn showing(before: &str, word: &[u8]) -> Self {
+        Self::Bytes([before.as_bytes(), c_string(word)].concat())
+    }
+
+    /// Appends the error line, without `-` and line end; the client's own bytes are unchanged.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        let parts: [&[u8]; 5] = match self {
+            Self::Bytes(text) => [text, b"", b"", b"", b""],
+            Self::UnknownCommand { name, beginning } => {
+                [b"ERR unknown command '", name, b"', with args beginning with: ", beginning, b""]
+            }
+            Self::UnknownSubcommand { name, container } => {
+                [b"ERR unknown subcommand '", name, b"'. Try ", container.as_bytes(), b" HELP."]
+            }
+            fixed => return out.extend_from_slice(fixed.to_string().as_bytes()),
+        };
+        parts.iter().for_each(|part| out.extend_from_slice(part));
     }
 
     /// The code: the first word, by which INFO errorstats counts.
@@ -174,6 +167,7 @@ impl CommandError {
             Self::WrongType => Cow::Borrowed("WRONGTYPE"),
             Self::NoAuth => Cow::Borrowed("NOAUTH"),
             Self::Text(text) => Cow::Owned(first(text)),
+            Self::Bytes(text) => Cow::Owned(first(&String::from_utf8_lossy(text))),
             _ => Cow::Borrowed("ERR"),
         }
     }
@@ -188,22 +182,11 @@ impl fmt::Display for CommandError {
             Self::Syntax => f.write_str("ERR syntax error"),
             Self::NotInteger => f.write_str("ERR value is not an integer or out of range"),
             Self::NotFloat => f.write_str("ERR value is not a valid float"),
-            Self::UnknownCommand { name, beginning } => write!(
-                f,
-                "ERR unknown command '{}', with args beginning with: {}",
-                String::from_utf8_lossy(name),
-                String::from_utf8_lossy(beginning)
-            ),
-            Self::UnknownSubcommand { name, container } => write!(
-                f,
-                "ERR unknown subcommand '{}'. Try {container} HELP.",
-                String::from_utf8_lossy(name)
-            ),
-            Self::UnknownSubcommandOrArity { name, container } => write!(
-                f,
-                "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
-                String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)])
-            ),
+            Self::UnknownCommand { .. } | Self::UnknownSubcommand { .. } | Self::Bytes(_) => {
+                let mut text = Vec::new();
+                self.write_to(&mut text);
+                f.write_str(&String::from_utf8_lossy(&text))
+            }
             Self::Arity(name) => {
                 write!(f, "ERR wrong number of arguments for '{name}' command")
             }
@@ -223,6 +206,11 @@ impl fmt::Display for CommandError {
 }
 
 impl std::error::Error for CommandError {}
+
+/// The bytes up to the first zero byte.
+fn c_string(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
 
 /// Bytes that are no request. The client gets the text, and its connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use crate::command::{self, Args, Context, FindError, Found, Handler, Keys};
 use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, SlowEntry};
-use crate::keyspace::{AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
+use crate::keyspace::{AccessMode, AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
 use crate::protocol::{Outcome, Protocol, Request, encode, encode_error};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Runs one request of a client and appends its reply to `out`.
@@ -123,8 +124,9 @@ fn run(
     let started = Instant::now();
     client.record.note_command(found.id, started);
     let succeeded = call(instance, client, found, request, out);
-    let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
-    instance.stats.ran(client.id(), found.id, took, !succeeded);
+    let took = started.elapsed();
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    instance.stats.ran(client.id(), found.id, micros, !succeeded);
     note_if_slow(instance, client, found, request, took);
 }
 
@@ -139,7 +141,7 @@ fn call(
     let spec = found.spec;
     let skip = if found.container.is_some() { 2 } else { 1 };
     let keyspace = &instance.keyspace;
-    let mut moment = Moment { now_ms: 0, seed: client.rng.u64(..), access: AccessPolicy::Recency };
+    let mut moment = Moment { now_ms: 0, seed: client.rng.u64(..), access: access_mode(client) };
     let (plan, known_hash) = lock_plan(instance, spec.keys, request);
     let protocol = client.protocol;
     let write = |result: Outcome<'_>, protocol: Protocol, out: &mut Vec<u8>| match result {
@@ -196,6 +198,20 @@ fn call(
         }
         Handler::Container => unreachable!("a container alone is not admitted"),
     }
+}
+
+/// How this client's commands leave traces on the keys that they use.
+fn access_mode(client: &Client) -> AccessMode {
+    let settings = &client.settings;
+    let policy = if settings.maxmemory_policy.is_lfu() {
+        AccessPolicy::Frequency {
+            log_factor: settings.lfu_log_factor,
+            decay_minutes: settings.lfu_decay_time,
+        }
+    } else {
+        AccessPolicy::Recency
+    };
+    AccessMode { policy, untouched: client.record.no_touch.load(Ordering::Relaxed) }
 }
 
 /// What a critical section needs locked, and the hash of its key if it is just one.

@@ -42,6 +42,14 @@ pub const SHARD_COUNT: usize = 1 << SHARD_BITS;
 pub const REAP_STEP_KEYS_MAX: usize = 64;
 /// The shortest sleep of the reaper between two rounds, so that a stream of deadlines is reaped in batches.
 pub const REAP_PAUSE_MS_MIN: u64 = 2;
+/// A table with no more slots than this is never made smaller.
+pub const TABLE_SLOTS_KEPT: usize = 16;
+/// A table with more slots than this for each of its keys is made smaller.
+pub const TABLE_SLOTS_PER_KEY_MAX: usize = 8;
+/// Slots looked at for a random key before the keys themselves are counted off.
+pub const RANDOM_SLOTS_TRIED_MAX: usize = 128;
+/// Keys chosen at random that may turn out to be due before all are looked at.
+pub const RANDOM_KEYS_TRIED_MAX: usize = 16;
 /// A shard is walked by SCAN in at most this many steps, since each step looks at the whole shard.
 pub const SCAN_STEPS_PER_SHARD_MAX: usize = 64;
 

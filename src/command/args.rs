@@ -87,6 +87,12 @@ impl<'v> Args<'v> {
         i32::try_from(self.integer()?).map_err(|_| CommandError::not_between(min, max))
     }
 
+    /// The next argument as the number of a database, of which there are `count`.
+    pub fn db(&mut self, count: usize) -> Result<usize, CommandError> {
+        let index = usize::try_from(self.small_integer()?);
+        index.ok().filter(|index| *index < count).ok_or(CommandError::DB_OUT_OF_RANGE)
+    }
+
     /// The next argument as a double.
     pub fn double(&mut self) -> Result<f64, CommandError> {
         parse_double(self.bytes()?).ok_or(CommandError::NotFloat)

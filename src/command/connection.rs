@@ -225,11 +225,7 @@ pub(super) fn read_name(text: &[u8]) -> Result<String, CommandError> {
 }
 
 fn select<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
-    let index = args.small_integer()?;
-    let db = usize::try_from(index).map_err(|_| CommandError::DB_OUT_OF_RANGE)?;
-    if db >= context.instance.keyspace.database_count() {
-        return Err(CommandError::DB_OUT_OF_RANGE);
-    }
+    let db = args.db(context.instance.keyspace.database_count())?;
     context.client.select(db);
     Ok(Reply::Ok)
 }

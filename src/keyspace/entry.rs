@@ -22,8 +22,19 @@ const DEADLINE_BYTES: usize = size_of::<u64>();
 
 impl Entry {
     /// A key without deadline.
-    pub fn new(key: &[u8], value: Value, now_ms: u64) -> Self {
-        Self { bytes: key.into(), value, access: Access::new(now_ms), has_deadline: false }
+    pub fn new(key: &[u8], value: Value, access: Access) -> Self {
+        Self { bytes: key.into(), value, access, has_deadline: false }
+    }
+
+    /// The same value, deadline and access clock under another name.
+    pub(super) fn renamed(self, key: &[u8]) -> Self {
+        if self.key() == key {
+            return self;
+        }
+        let deadline_ms = self.deadline_ms();
+        let mut renamed = Self::new(key, self.value, self.access);
+        renamed.set_deadline(deadline_ms);
+        renamed
     }
 
     /// The key's bytes.
@@ -45,7 +56,7 @@ impl Entry {
         self.deadline_ms().is_some_and(|deadline| deadline <= now_ms)
     }
 
-    /// Sets or clears the deadline. The database's index has to agree: only `Database` calls this.
+    /// Sets or clears the deadline. Of a stored entry only `Database` does so, whose index has to agree.
     pub(super) fn set_deadline(&mut self, deadline_ms: Option<u64>) {
         match (deadline_ms, self.has_deadline) {
             (Some(deadline), true) => {
@@ -75,11 +86,13 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::AccessPolicy;
     use crate::value::StringValue;
 
     #[test]
     fn a_deadline_comes_and_goes_without_touching_the_key() {
-        let mut entry = Entry::new(b"k", StringValue::Int(1).into(), 0);
+        let mut entry =
+            Entry::new(b"k", StringValue::Int(1).into(), Access::new(0, AccessPolicy::Recency));
         for deadline in [Some(5), Some(7), None, None, Some(9)] {
             entry.set_deadline(deadline);
             assert_eq!((entry.key(), entry.deadline_ms()), (&b"k"[..], deadline));

@@ -15,7 +15,7 @@ mod shard;
 mod view;
 mod walk;
 
-pub use access::{Access, AccessPolicy};
+pub use access::{Access, AccessMode, AccessPolicy};
 pub use effects::Effects;
 pub use entry::Entry;
 pub use locks::{LockPlan, Locked};

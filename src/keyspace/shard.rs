@@ -2,6 +2,7 @@
 
 use super::entry::Entry;
 use super::view::Key;
+use crate::limits;
 use crate::value::Value;
 use hashbrown::HashTable;
 use std::collections::BTreeSet;
@@ -107,13 +108,38 @@ impl Database {
         self.entries.insert_unique(hash, entry, |entry| hasher(entry.key()));
     }
 
-    pub(super) fn remove(&mut self, key: Key<'_>) -> Option<Entry> {
+    pub(super) fn remove(&mut self, key: Key<'_>, hasher: impl Fn(&[u8]) -> u64) -> Option<Entry> {
         let found = self.entries.find_entry(key.hash, |entry| entry.key() == key.bytes).ok()?;
         let (entry, _) = found.remove();
         if let Some(deadline) = entry.deadline_ms() {
             self.deadlines.remove(&(deadline, key.hash));
         }
+        self.shrink_if_sparse(hasher);
         Some(entry)
+    }
+
+    /// Gives memory back when most of the table is empty. What is kept has room to double, so that
+    /// a table whose size goes up and down is not moved each time.
+    fn shrink_if_sparse(&mut self, hasher: impl Fn(&[u8]) -> u64) {
+        let (used, all) = (self.entries.len(), self.entries.num_buckets());
+        if all > limits::TABLE_SLOTS_KEPT && used < all / limits::TABLE_SLOTS_PER_KEY_MAX {
+            self.entries.shrink_to(used * 2, |entry| hasher(entry.key()));
+        }
+    }
+
+    /// An entry at random, each with the same chance; `None` if there is none.
+    pub(super) fn random(&self, rng: &mut fastrand::Rng) -> Option<&Entry> {
+        let slots = self.entries.num_buckets();
+        if self.entries.is_empty() {
+            return None;
+        }
+        // The table is never sparse, so some slot is soon a full one.
+        for _ in 0..limits::RANDOM_SLOTS_TRIED_MAX {
+            if let Some(entry) = self.entries.get_bucket(rng.usize(..slots)) {
+                return Some(entry);
+            }
+        }
+        self.entries.iter().nth(rng.usize(..self.entries.len()))
     }
 
     /// Replaces the value of a stored key; gives back the old one.
@@ -153,7 +179,11 @@ impl Database {
             };
             match self.entries.find_entry(hash, due) {
                 // The line stays until no entry is left that shares it.
-                Ok(found) => return Some(found.remove().0),
+                Ok(found) => {
+                    let (entry, _) = found.remove();
+                    self.shrink_if_sparse(hasher);
+                    return Some(entry);
+                }
                 Err(_) => self.deadlines.remove(&(deadline, hash)),
             };
         }

@@ -4,7 +4,7 @@
 //! in the way. Mutators record what they do in the [`Effects`], so no command counts, frees or
 //! announces anything itself.
 
-use super::access::AccessPolicy;
+use super::access::{Access, AccessMode, AccessPolicy};
 use super::effects::Effects;
 use super::entry::Entry;
 use super::locks::Locked;
@@ -36,8 +36,27 @@ pub struct Moment {
     pub now_ms: u64,
     /// Seeds whatever the command chooses at random.
     pub seed: u64,
-    /// What the access clocks keep.
-    pub access: AccessPolicy,
+    /// What becomes of access clocks.
+    pub access: AccessMode,
+}
+
+impl Moment {
+    /// Notes a use of a key, unless the client leaves no traces.
+    fn touch(&self, access: &Access) {
+        if !self.access.untouched {
+            self.touch_anyway(access);
+        }
+    }
+
+    /// Notes a use of a key.
+    fn touch_anyway(&self, access: &Access) {
+        access.touch(self.now_ms, self.access.policy, self.seed);
+    }
+
+    /// The access clock of a key that is made now.
+    fn new_access(&self) -> Access {
+        Access::new(self.now_ms, self.access.policy)
+    }
 }
 
 /// Keys under shared locks.
@@ -87,8 +106,18 @@ impl<'l> ReadView<'l> {
     /// The value of a key: counted, and its access clock moved.
     pub fn get(&self, key: Key<'_>) -> Option<&Value> {
         let entry = self.peek(key)?;
-        entry.access.touch(self.moment.now_ms, self.moment.access);
+        self.moment.touch(&entry.access);
         Some(&entry.value)
+    }
+
+    /// Whether a key is there: counted, and its access clock moved whatever the client asked for.
+    pub fn touch(&self, key: Key<'_>) -> bool {
+        self.peek(key).map(|entry| self.moment.touch_anyway(&entry.access)).is_some()
+    }
+
+    /// What access clocks keep.
+    pub fn access_policy(&self) -> AccessPolicy {
+        self.moment.access.policy
     }
 
     /// The string at a key.
@@ -153,12 +182,11 @@ impl<'l, 'k> WriteView<'l, 'k> {
 
     /// The value of a key for a reply: counted as hit or miss, and its access clock moved.
     pub fn get(&mut self, key: Key<'_>) -> Option<&Value> {
-        let (now_ms, access) = (self.moment.now_ms, self.moment.access);
-        let entry = live(self.locked, self.db, key, now_ms);
+        let entry = live(self.locked, self.db, key, self.moment.now_ms);
         match entry {
             Some(entry) => {
                 self.effects.hits += 1;
-                entry.access.touch(now_ms, access);
+                self.moment.touch(&entry.access);
             }
             None => self.effects.misses += 1,
         }
@@ -183,10 +211,9 @@ impl<'l, 'k> WriteView<'l, 'k> {
         change: impl FnOnce(&mut Value) -> Result<R, CommandError>,
     ) -> Result<Option<R>, CommandError> {
         self.remove_expired(key);
-        let (now_ms, access) = (self.moment.now_ms, self.moment.access);
-        let database = self.locked.shard_mut(key.hash).database_mut(self.db);
-        let Some(entry) = database.get_mut(key) else { return Ok(None) };
-        entry.access.touch(now_ms, access);
+        let moment = self.moment;
+        let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
+        moment.touch(&entry.access);
         let result = change(&mut entry.value)?;
         self.effects.changes += 1;
         Ok(Some(result))
@@ -219,27 +246,32 @@ impl<'l, 'k> WriteView<'l, 'k> {
 
     fn store(&mut self, key: Key<'_>, value: Value, deadline_ms: Option<u64>) {
         self.remove_expired(key);
-        let (now_ms, access) = (self.moment.now_ms, self.moment.access);
-        let keyspace = self.locked.keyspace;
-        let database = self.locked.shard_mut(key.hash).database_mut(self.db);
-        match database.get_mut(key) {
+        let moment = self.moment;
+        match self.database(key).get_mut(key) {
             Some(entry) => {
-                entry.access.touch(now_ms, access);
+                moment.touch(&entry.access);
                 let had_deadline = entry.deadline_ms().is_some();
-                self.effects.garbage.values.push(Database::replace_value(entry, value));
+                let former = Database::replace_value(entry, value);
                 if had_deadline || deadline_ms.is_some() {
-                    database.set_deadline(key, deadline_ms);
+                    self.database(key).set_deadline(key, deadline_ms);
                 }
+                self.effects.garbage.values.push(former);
+                self.note_deadline(key, deadline_ms);
             }
             None => {
-                let entry = Entry::new(key.bytes, value, now_ms);
-                database.insert_absent(key.hash, entry, |key| keyspace.hash(key));
-                if deadline_ms.is_some() {
-                    database.set_deadline(key, deadline_ms);
-                }
+                let mut entry = Entry::new(key.bytes, value, moment.new_access());
+                entry.set_deadline(deadline_ms);
+                self.insert(key, entry);
             }
         }
         self.effects.changes += 1;
+    }
+
+    /// Puts an entry where none is.
+    fn insert(&mut self, key: Key<'_>, entry: Entry) {
+        let keyspace = self.locked.keyspace;
+        let deadline_ms = entry.deadline_ms();
+        self.database(key).insert_absent(key.hash, entry, |key| keyspace.hash(key));
         self.note_deadline(key, deadline_ms);
     }
 
@@ -248,12 +280,55 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.take(key).map(|entry| self.effects.garbage.entries.push(entry)).is_some()
     }
 
-    /// Removes a key and gives its entry, to be put elsewhere.
+    /// Removes a key and gives its entry.
     pub fn take(&mut self, key: Key<'_>) -> Option<Entry> {
         self.remove_expired(key);
-        let entry = self.locked.shard_mut(key.hash).database_mut(self.db).remove(key)?;
+        let entry = self.take_stored(key)?;
         self.effects.changes += 1;
         Some(entry)
+    }
+
+    fn take_stored(&mut self, key: Key<'_>) -> Option<Entry> {
+        let keyspace = self.locked.keyspace;
+        self.database(key).remove(key, |key| keyspace.hash(key))
+    }
+
+    /// Moves a key to another name, another database or both, over whatever is there. Its deadline
+    /// and its access clock go along. Whether it was there.
+    pub fn relocate(&mut self, from: Key<'_>, to_db: usize, to: Key<'_>) -> bool {
+        self.remove_expired(from);
+        let Some(entry) = self.take_stored(from) else { return false };
+        self.moment.touch(&entry.access);
+        self.in_db(to_db).put(to, entry.renamed(to.bytes));
+        self.effects.changes += 1;
+        true
+    }
+
+    /// Copies a key to another name, another database or both, over whatever is there. The copy has
+    /// the same deadline and was never used. Whether the key was there.
+    pub fn duplicate(&mut self, from: Key<'_>, to_db: usize, to: Key<'_>) -> bool {
+        let moment = self.moment;
+        let Some(entry) = self.entry(from) else { return false };
+        moment.touch(&entry.access);
+        let mut copy = Entry::new(to.bytes, entry.value.clone(), moment.new_access());
+        copy.set_deadline(entry.deadline_ms());
+        self.in_db(to_db).put(to, copy);
+        self.effects.changes += 1;
+        true
+    }
+
+    /// Puts an entry over whatever is there.
+    fn put(&mut self, key: Key<'_>, entry: Entry) {
+        self.remove_expired(key);
+        if let Some(former) = self.take_stored(key) {
+            self.effects.garbage.entries.push(former);
+        }
+        self.insert(key, entry);
+    }
+
+    /// Notes a use of a key without counting it; whether the key is there.
+    pub fn touch(&mut self, key: Key<'_>) -> bool {
+        self.entry(key).map(|entry| self.moment.touch(&entry.access)).is_some()
     }
 
     /// Sets a key's deadline in unix milliseconds; whether the key is there. A deadline that has
@@ -313,9 +388,9 @@ impl<'l, 'k> WriteView<'l, 'k> {
     fn remove_expired(&mut self, key: Key<'_>) {
         self.effects.changing = true;
         let now_ms = self.moment.now_ms;
-        let database = self.locked.shard_mut(key.hash).database_mut(self.db);
-        if database.get(key).is_some_and(|entry| entry.is_expired(now_ms))
-            && let Some(entry) = database.remove(key)
+        let is_expired = |entry: &Entry| entry.is_expired(now_ms);
+        if self.database(key).get(key).is_some_and(is_expired)
+            && let Some(entry) = self.take_stored(key)
         {
             self.effects.expired += 1;
             self.effects.garbage.entries.push(entry);

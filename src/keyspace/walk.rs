@@ -5,6 +5,7 @@ use super::shard::Database;
 use super::view::Moment;
 use super::{Keyspace, SCAN_POSITION_COUNT, scan_position, shard_index};
 use crate::limits;
+use crate::protocol::Strings;
 
 /// A database as seen by a command that looks at all of its keys.
 ///
@@ -27,13 +28,19 @@ impl<'k> Walk<'k> {
         self.moment.now_ms
     }
 
-    /// Shows every key's entry.
-    pub fn for_each(&self, mut visit: impl FnMut(&Entry)) {
-        self.keyspace.for_each_database(|db, database| {
-            if db == self.db {
-                database.iter().filter(|entry| self.is_live(entry)).for_each(&mut visit);
-            }
-        });
+    /// Shows every key, a batch at a time. No lock is held meanwhile, so that what is done with the
+    /// keys may take its time.
+    pub fn for_each_batch(&self, mut visit: impl FnMut(&Strings)) {
+        let mut batch = Strings::default();
+        for shard in 0..limits::SHARD_COUNT {
+            let guard = self.keyspace.read_shard(shard);
+            let Some(database) = guard.database(self.db) else { continue };
+            let live = database.iter().filter(|entry| self.is_live(entry));
+            batch.extend(live.map(Entry::key));
+            drop(guard);
+            visit(&batch);
+            batch.clear();
+        }
     }
 
     /// Number of keys stored, as DBSIZE counts: expired ones that were not yet removed included.
@@ -109,25 +116,47 @@ impl<'k> Walk<'k> {
         (rest.len(), next.filter(|next| *next < SCAN_POSITION_COUNT))
     }
 
-    /// A key chosen at random: a shard by its share of keys, then a key in it.
+    /// A key chosen at random.
+    ///
+    /// A shard is chosen by its share of keys, then a key in it, so no key is more likely than
+    /// another. Keys that are due count until they are removed, so one may be chosen; then the
+    /// choice is made again, and after a few times among those alone that are not due.
     pub fn random_key(&self) -> Option<Box<[u8]>> {
         let mut rng = fastrand::Rng::with_seed(self.moment.seed);
-        let mut chosen = None;
-        let mut seen = 0usize;
-        // One key of each shard is a candidate with the weight of its shard.
-        for shard in 0..limits::SHARD_COUNT {
+        for _ in 0..limits::RANDOM_KEYS_TRIED_MAX {
+            let shard = self.random_shard(&mut rng)?;
             let guard = self.keyspace.read_shard(shard);
-            let Some(database) = guard.database(self.db) else { continue };
-            let live = database.iter().filter(|entry| self.is_live(entry)).count();
-            if live == 0 {
-                continue;
-            }
-            seen += live;
-            if rng.usize(..seen) < live {
-                let mut entries = database.iter().filter(|entry| self.is_live(entry));
-                chosen = entries.nth(rng.usize(..live)).map(|entry| entry.key().into());
+            let chosen = guard.database(self.db).and_then(|database| database.random(&mut rng));
+            if let Some(entry) = chosen.filter(|entry| self.is_live(entry)) {
+                return Some(entry.key().into());
             }
         }
+        self.random_live_key(&mut rng)
+    }
+
+    /// A shard that holds keys, each with a chance after their number. One pass, one lock at a time:
+    /// the shard looked at replaces the choice made so far with the chance of its share.
+    fn random_shard(&self, rng: &mut fastrand::Rng) -> Option<usize> {
+        let (mut chosen, mut seen) = (None, 0);
+        for shard in 0..limits::SHARD_COUNT {
+            let length = self.keyspace.read_shard(shard).database(self.db).map_or(0, Database::len);
+            seen += length;
+            if length > 0 && rng.usize(..seen) < length {
+                chosen = Some(shard);
+            }
+        }
+        chosen
+    }
+
+    /// The same choice among keys that are not due, which takes a look at each.
+    fn random_live_key(&self, rng: &mut fastrand::Rng) -> Option<Box<[u8]>> {
+        let (mut chosen, mut seen) = (None, 0);
+        self.for_each_batch(|keys| {
+            seen += keys.len();
+            if !keys.is_empty() && rng.usize(..seen) < keys.len() {
+                chosen = keys.iter().nth(rng.usize(..keys.len())).map(Box::from);
+            }
+        });
         chosen
     }
 

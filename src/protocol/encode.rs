@@ -3,7 +3,6 @@
 use super::number::{format_double, write_integer};
 use super::reply::Reply;
 use crate::error::CommandError;
-use std::io::Write;
 
 /// The protocol version that a client chose with HELLO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +80,10 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
             header(b'*', items.len() as i64, out);
             items.for_each(|item| bulk(&item, out));
         }
+        Reply::Strings(strings) => {
+            header(b'*', strings.len() as i64, out);
+            strings.iter().for_each(|string| bulk(string, out));
+        }
         Reply::Nothing => {}
     }
 }
@@ -89,8 +92,7 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
 pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
     out.push(b'-');
     let start = out.len();
-    // Writing to a vector does not fail.
-    let _ = write!(out, "{error}");
+    error.write_to(out);
     for byte in &mut out[start..] {
         if matches!(byte, b'\r' | b'\n') {
             *byte = b' ';

@@ -7,7 +7,9 @@ mod encode;
 pub mod number;
 mod reply;
 mod request;
+mod strings;
 
 pub use encode::{Protocol, encode, encode_error};
 pub use reply::{Outcome, Reply};
 pub use request::{Arg, Frame, ReadError, Request, RequestLimits, read_request, split_inline};
+pub use strings::Strings;

@@ -2,6 +2,7 @@
 //!
 //! Commands say what they mean; `encode.rs` alone knows how RESP2 and RESP3 write it.
 
+use super::strings::Strings;
 use crate::error::CommandError;
 use std::borrow::Cow;
 
@@ -44,6 +45,8 @@ pub enum Reply<'v> {
     Error(CommandError),
     /// Many bulk strings that are not worth a vector of replies.
     Bulks(Box<dyn ExactSizeIterator<Item = Cow<'v, [u8]>> + 'v>),
+    /// Many bulk strings in one allocation.
+    Strings(Strings),
     /// Nothing is written: the connection ends, or the answer went another way.
     Nothing,
 }
