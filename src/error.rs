@@ -28,6 +28,14 @@ pub enum CommandError {
         /// The container's name in capitals.
         container: &'static str,
     },
+    /// No such subcommand, or one with too few or too many arguments, where a command tells its
+    /// subcommands apart itself.
+    UnknownSubcommandOrArity {
+        /// The subcommand as typed.
+        name: Vec<u8>,
+        /// The command's name in capitals.
+        container: &'static str,
+    },
     /// Too few or too many arguments for the command named (`get`, `config|set`).
     Arity(Cow<'static, str>),
     /// An expiry that is not positive or does not fit; names the command in lower case.
@@ -55,8 +63,6 @@ pub enum CommandError {
 impl CommandError {
     /// COPY and MOVE of a key to where it is.
     pub const SAME_OBJECT: Self = Self::text("ERR source and destination objects are the same");
-    /// RENAME of a key that is not there.
-    pub const NO_SUCH_KEY: Self = Self::text("ERR no such key");
     /// EXPIRE with NX and another condition.
     pub const EXPIRE_NX_AND_OTHERS: Self =
         Self::text("ERR NX and XX, GT or LT options at the same time are not compatible");
@@ -80,6 +86,56 @@ impl CommandError {
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
          switching between policies at runtime LRU and LFU data will take some time to adjust.",
     );
+}
+
+/// How much of a subcommand's name an error shows.
+const SHOWN_BYTES_MAX: usize = 128;
+
+/// Fixed texts.
+impl CommandError {
+    /// A waiting command's timeout.
+    pub const TIMEOUT_NOT_INTEGER: Self =
+        Self::text("ERR timeout is not an integer or out of range");
+    /// A waiting command's timeout.
+    pub const TIMEOUT_NEGATIVE: Self = Self::text("ERR timeout is negative");
+    /// A waiting command's timeout, in absolute terms.
+    pub const TIMEOUT_OUT_OF_RANGE: Self = Self::text("ERR timeout is out of range");
+    /// CLIENT UNBLOCK ERROR.
+    pub const UNBLOCKED: Self = Self::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    /// A number that is 0 or 1.
+    pub const NOT_ZERO_OR_ONE: Self =
+        Self::text("ERR value is out of range, value must between 0 and 1");
+    /// A number that is not negative.
+    pub const NOT_POSITIVE: Self = Self::text("ERR value is out of range, must be positive");
+    /// WAITAOF.
+    pub const NO_APPEND_ONLY_FILE: Self =
+        Self::text("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+    /// SHUTDOWN ABORT.
+    pub const NO_SHUTDOWN: Self = Self::text("ERR No shutdown in progress.");
+    /// SHUTDOWN SAVE.
+    pub const SHUTDOWN_FAILED: Self = Self::text("ERR Errors trying to SHUTDOWN. Check logs.");
+    /// SLOWLOG GET.
+    pub const COUNT_BELOW_MINUS_ONE: Self =
+        Self::text("ERR count should be greater than or equal to -1");
+    /// FUNCTION FLUSH.
+    pub const FUNCTION_FLUSH_MODE: Self =
+        Self::text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+    /// FUNCTION LIST.
+    pub const LIBRARY_NAME_MISSING: Self = Self::text("ERR library name argument was not given");
+    /// The key has to be there.
+    pub const NO_SUCH_KEY: Self = Self::text("ERR no such key");
+    /// DEBUG, unless the directive enable-debug-command allows it.
+    pub const DEBUG_NOT_ALLOWED: Self = Self::text(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from \
+         a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+    );
+    /// DEBUG PROTOCOL.
+    pub const WRONG_PROTOCOL_TYPE: Self = Self::text(
+        "ERR Wrong protocol type name. Please use one of the following: \
+         string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+    );
+    /// What RESP2 cannot express.
+    pub const NOT_IN_RESP2: Self = Self::text("ERR RESP2 is not supported by this command");
 }
 
 impl CommandError {
@@ -155,6 +211,11 @@ impl CommandError {
             Self::UnknownSubcommand { name, container } => {
                 [b"ERR unknown subcommand '", name, b"'. Try ", container.as_bytes(), b" HELP."]
             }
+            Self::UnknownSubcommandOrArity { name, container } => {
+                out.extend_from_slice(b"ERR unknown subcommand or wrong number of arguments for '");
+                let shown = &name[..name.len().min(SHOWN_BYTES_MAX)];
+                [shown, b"'. Try ", container.as_bytes(), b" HELP.", b""]
+            }
             fixed => return out.extend_from_slice(fixed.to_string().as_bytes()),
         };
         parts.iter().for_each(|part| out.extend_from_slice(part));
@@ -182,7 +243,10 @@ impl fmt::Display for CommandError {
             Self::Syntax => f.write_str("ERR syntax error"),
             Self::NotInteger => f.write_str("ERR value is not an integer or out of range"),
             Self::NotFloat => f.write_str("ERR value is not a valid float"),
-            Self::UnknownCommand { .. } | Self::UnknownSubcommand { .. } | Self::Bytes(_) => {
+            Self::UnknownCommand { .. }
+            | Self::UnknownSubcommand { .. }
+            | Self::UnknownSubcommandOrArity { .. }
+            | Self::Bytes(_) => {
                 let mut text = Vec::new();
                 self.write_to(&mut text);
                 f.write_str(&String::from_utf8_lossy(&text))

@@ -124,9 +124,8 @@ fn run(
     let started = Instant::now();
     client.record.note_command(found.id, started);
     let succeeded = call(instance, client, found, request, out);
-    let took = started.elapsed();
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    instance.stats.ran(client.id(), found.id, micros, !succeeded);
+    let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
+    instance.stats.ran(client.id(), found.id, took, !succeeded);
     note_if_slow(instance, client, found, request, took);
 }
 

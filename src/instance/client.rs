@@ -15,7 +15,51 @@ pub trait Wire: Send + Sync {
     fn shut_input(&self);
     /// Ends both directions at once.
     fn shut(&self);
+    /// Whether the peer has closed its side and nothing of it is left to read. Only the thread that
+    /// reads from the connection may ask.
+    fn has_hung_up(&self) -> bool;
 }
+
+/// How CLIENT UNBLOCK lets a waiting client go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unblock {
+    /// As if its time were over.
+    AsTimeout,
+    /// With an error.
+    WithError,
+}
+
+/// Why a client that waited goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// Its time is over.
+    TimeOver,
+    /// Another client said so.
+    Unblocked(Unblock),
+    /// Its connection is to end, or has ended.
+    Closing,
+}
+
+/// What a client's thread sleeps in.
+#[derive(Debug, Default)]
+struct Parking {
+    /// Whether a command waits, and if so, whether its time is bounded.
+    blocked: Option<Patience>,
+    /// How to go on.
+    unblock: Option<Unblock>,
+}
+
+/// How long a blocked client waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Until something happens.
+    Endless,
+    /// Until its time is over.
+    Bounded,
+}
+
+/// How long a sleeping client's connection goes without a look whether the peer is still there.
+const HANG_UP_LOOK: Duration = Duration::from_millis(500);
 
 /// What others see of a client.
 pub struct ClientRecord {
@@ -58,7 +102,7 @@ pub struct ClientRecord {
     outbox: OnceLock<Outbox>,
     /// Set once, when the connection is to end; changed under `parking`.
     closing: AtomicBool,
-    parking: Mutex<()>,
+    parking: Mutex<Parking>,
     unparked: Condvar,
 }
 
@@ -101,7 +145,7 @@ impl ClientRecord {
             wire,
             outbox: OnceLock::new(),
             closing: AtomicBool::new(false),
-            parking: Mutex::new(()),
+            parking: Mutex::default(),
             unparked: Condvar::new(),
         }
     }
@@ -142,8 +186,12 @@ impl ClientRecord {
         self.wire.shut_input();
     }
 
+    fn parking(&self) -> MutexGuard<'_, Parking> {
+        self.parking.lock().expect("setting a field does not panic")
+    }
+
     fn unpark_for_good(&self) {
-        let parking = self.parking.lock().expect("nothing happens under this lock");
+        let parking = self.parking();
         self.closing.store(true, Ordering::SeqCst);
         self.unparked.notify_all();
         drop(parking);
@@ -157,10 +205,58 @@ impl ClientRecord {
     /// Lets the client's thread sleep, until its connection is to end at the latest. `false` if
     /// that was why it woke.
     pub fn park(&self, time: Duration) -> bool {
-        let parking = self.parking.lock().expect("nothing happens under this lock");
-        let wait = self.unparked.wait_timeout_while(parking, time, |()| !self.is_closing());
-        drop(wait.expect("nothing happens under this lock"));
-        !self.is_closing()
+        self.sleep(Some(time)) != Wake::Closing
+    }
+
+    /// Lets the client's thread wait as a blocked client, whom CLIENT UNBLOCK lets go on; without a
+    /// time, until something happens.
+    pub fn block(&self, time: Option<Duration>) -> Wake {
+        self.parking().blocked =
+            Some(if time.is_some() { Patience::Bounded } else { Patience::Endless });
+        let wake = self.sleep(time);
+        let parking = std::mem::take(&mut *self.parking());
+        match parking.unblock {
+            // It came when the time was just over; the other client was told that it worked.
+            Some(how) if wake == Wake::TimeOver => Wake::Unblocked(how),
+            _ => wake,
+        }
+    }
+
+    /// How long this client, which waits inside a command, goes on waiting; `None` if it does not wait.
+    pub fn blocked(&self) -> Option<Patience> {
+        self.parking().blocked
+    }
+
+    /// Lets a blocked client go on; whether it was blocked.
+    pub fn unblock(&self, how: Unblock) -> bool {
+        let mut parking = self.parking();
+        if parking.blocked.is_none() || parking.unblock.is_some() {
+            return false;
+        }
+        parking.unblock = Some(how);
+        self.unparked.notify_all();
+        true
+    }
+
+    fn sleep(&self, time: Option<Duration>) -> Wake {
+        // A time that the clock cannot express never comes.
+        let end = time.and_then(|time| Instant::now().checked_add(time));
+        let asleep = |parking: &mut Parking| !self.is_closing() && parking.unblock.is_none();
+        loop {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let nap = left.map_or(HANG_UP_LOOK, |left| left.min(HANG_UP_LOOK));
+            let wait = self.unparked.wait_timeout_while(self.parking(), nap, asleep);
+            let (parking, _) = wait.expect("setting a field does not panic");
+            let unblock = parking.unblock;
+            drop(parking);
+            match unblock {
+                _ if self.is_closing() => return Wake::Closing,
+                Some(how) => return Wake::Unblocked(how),
+                None if left == Some(nap) => return Wake::TimeOver,
+                None if self.wire.has_hung_up() => self.unpark_for_good(),
+                None => {}
+            }
+        }
     }
 
     /// Notes that it runs a command now.
@@ -227,6 +323,8 @@ pub struct Client {
     pub joins_monitors: bool,
     /// The settings when the current request was read.
     pub settings: Arc<Settings>,
+    /// How long the current command has waited, which does not count as running.
+    pub waited: Duration,
     /// The record of the current critical section.
     pub effects: Effects,
     /// Seeds critical sections.
@@ -246,6 +344,7 @@ impl Client {
             renamed: false,
             joins_monitors: false,
             settings,
+            waited: Duration::ZERO,
             effects: Effects::default(),
             rng: fastrand::Rng::new(),
         }
@@ -254,6 +353,14 @@ impl Client {
     /// The client's number.
     pub fn id(&self) -> u64 {
         self.record.id
+    }
+
+    /// Waits as a blocked client does: see [`ClientRecord::block`].
+    pub fn block(&mut self, time: Option<Duration>) -> Wake {
+        let started = Instant::now();
+        let wake = self.record.block(time);
+        self.waited += started.elapsed();
+        wake
     }
 
     /// Selects a database, which must be below the number of databases.

@@ -4,17 +4,21 @@
 //! Knows no sockets and no commands; several instances live side by side in one process.
 
 mod client;
+mod histogram;
 mod outbox;
+mod process;
 mod registry;
 mod slowlog;
 mod stats;
 mod stop;
 
-pub use client::{Client, ClientRecord, Closing, ReplyMode, Wire};
+pub use client::{Client, ClientRecord, Closing, Patience, ReplyMode, Unblock, Wake, Wire};
+pub use histogram::{Distribution, Histogram};
 pub use outbox::Outbox;
+pub use process::{CpuTimes, Memory, Process};
 pub use registry::Registry;
 pub use slowlog::{SlowEntry, Slowlog};
-pub use stats::{CommandCounters, Stats, Tally};
+pub use stats::{CommandCounters, Rates, Stats, Tally};
 pub use stop::Stop;
 
 use crate::clock::Clock;
@@ -44,6 +48,10 @@ pub struct Instance {
     pub started: Instant,
     /// 40 hexadecimal digits, different in every run.
     pub run_id: String,
+    /// 40 hexadecimal digits that name the history of this data.
+    pub replication_id: String,
+    /// The process that all this happens in.
+    pub process: Process,
     /// The TCP port in use, which a directive of 0 does not tell.
     pub port: AtomicU16,
     /// Wakes the reaper.
@@ -53,7 +61,7 @@ pub struct Instance {
 impl Instance {
     /// A server that holds nothing and listens nowhere yet.
     pub fn new(settings: Settings, clock: Clock, command_count: usize) -> Self {
-        let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
+        let random_id = || (0..40).map(|_| fastrand::digit(16)).collect();
         Self {
             keyspace: Keyspace::new(settings.databases),
             slowlog: Slowlog::default(),
@@ -63,7 +71,9 @@ impl Instance {
             stats: Stats::new(command_count),
             stop: Stop::default(),
             started: Instant::now(),
-            run_id,
+            run_id: random_id(),
+            replication_id: random_id(),
+            process: Process::default(),
             port: AtomicU16::new(0),
             reaper: Alarm::default(),
         }
@@ -71,14 +81,26 @@ impl Instance {
 
     /// Removes what is due now; what the reaper does whenever it wakes.
     pub fn reap(&self) -> crate::keyspace::Due {
+        let started = Instant::now();
         let due = self.keyspace.reap(self.now_ms());
         self.stats.add_expired(due.removed);
+        self.stats.add_reaped(started.elapsed());
         due
     }
 
     /// The TCP port that clients connect to; 0 while nobody can.
     pub fn port_in_use(&self) -> u16 {
         self.port.load(Ordering::Relaxed)
+    }
+
+    /// Does what has to be done about once a second.
+    pub fn tick(&self) {
+        self.stats.sample(Instant::now());
+    }
+
+    /// For how long the server has been up.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Unix time in milliseconds as deadlines count it.

@@ -260,6 +260,7 @@ fn reap(instance: &Instance) {
 /// Does what has to be done now and then, until the server is to end.
 fn keep_house(instance: &Instance) {
     while !instance.stop.wait(Duration::from_secs(1)) {
+        instance.tick();
         let timeout = instance.config.settings().timeout;
         if timeout == 0 {
             continue;

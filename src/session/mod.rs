@@ -28,6 +28,18 @@ impl Wire for Socket {
     fn shut(&self) {
         let _ = self.0.shutdown(Shutdown::Both);
     }
+
+    fn has_hung_up(&self) -> bool {
+        if self.0.set_nonblocking(true).is_err() {
+            return true;
+        }
+        let peeked = self.0.peek(&mut [0]);
+        let restored = self.0.set_nonblocking(false);
+        match peeked {
+            Ok(count) => count == 0 || restored.is_err(),
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock || restored.is_err(),
+        }
+    }
 }
 
 /// Serves a connection until either side ends it.
