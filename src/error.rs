@@ -53,6 +53,8 @@ pub enum CommandError {
     ConfigRewrite(String),
     /// The client has to authenticate first.
     NoAuth,
+    /// Another error with a hint for the person who typed the request.
+    Explained(Box<CommandError>, String),
     /// Another text, complete with its code (`ERR …`).
     Text(Cow<'static, str>),
     /// Another text that shows bytes of the client, complete with its code.
@@ -139,6 +141,8 @@ impl CommandError {
 }
 
 impl CommandError {
+    /// HELP for a group that is not there.
+    pub const NO_SUCH_GROUP: Self = Self::text("ERR no such group. HELP alone lists them.");
     /// COMMAND GETKEYS of a name that is no command.
     pub const INVALID_COMMAND: Self = Self::text("ERR Invalid command specified");
     /// COMMAND GETKEYS of a command without keys.
@@ -228,6 +232,7 @@ impl CommandError {
             Self::WrongType => Cow::Borrowed("WRONGTYPE"),
             Self::NoAuth => Cow::Borrowed("NOAUTH"),
             Self::Text(text) => Cow::Owned(first(text)),
+            Self::Explained(error, _) => error.code(),
             Self::Bytes(text) => Cow::Owned(first(&String::from_utf8_lossy(text))),
             _ => Cow::Borrowed("ERR"),
         }
@@ -265,6 +270,11 @@ impl fmt::Display for CommandError {
             Self::ConfigRewrite(reason) => write!(f, "ERR Rewriting config file: {reason}"),
             Self::NoAuth => f.write_str("NOAUTH Authentication required."),
             Self::Text(text) => f.write_str(text),
+            Self::Explained(error, hint) => {
+                let text = error.to_string();
+                let end = if text.ends_with('.') { "" } else { "." };
+                write!(f, "{text}{end} {hint}")
+            }
         }
     }
 }

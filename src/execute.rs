@@ -1,6 +1,6 @@
 //! The one door to the data: find, admit, lock, run, encode, unlock, tell.
 
-use crate::command::{self, Args, Context, FindError, Found, Handler, Keys};
+use crate::command::{self, Args, Context, FindError, Found, Handler, Keys, help};
 use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, SlowEntry};
 use crate::keyspace::{AccessMode, AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
@@ -32,18 +32,33 @@ pub fn execute(instance: &Instance, client: &mut Client, request: &mut Request, 
 }
 
 fn dispatch(instance: &Instance, client: &mut Client, request: &mut Request, out: &mut Vec<u8>) {
-    let error = match find(client, request) {
-        Ok(None) => return,
+    match find(client, request) {
+        Ok(None) => {}
         Ok(Some(found)) => match admit(found, client, request) {
-            Ok(()) => return run(instance, client, found, request, out),
+            Ok(()) => run(instance, client, found, request, out),
             Err(error) => {
                 instance.stats.rejected(client.id(), found.id);
-                error
+                refuse(instance, error, Some(found), request.inline, out);
             }
         },
-        Err(error) => error,
-    };
+        Err(error) => match help::answer(request).filter(|_| request.inline) {
+            Some(Ok(page)) => encode(page, client.protocol, out),
+            Some(Err(error)) => encode_error(&error, out),
+            None => refuse(instance, error, None, request.inline, out),
+        },
+    }
+}
+
+/// Answers an error and counts it. Who typed the request also gets a hint.
+fn refuse(
+    instance: &Instance,
+    error: CommandError,
+    found: Option<Found>,
+    inline: bool,
+    out: &mut Vec<u8>,
+) {
     instance.stats.error(&error.code());
+    let error = if inline { help::explained(error, found) } else { error };
     encode_error(&error, out);
 }
 
@@ -142,15 +157,14 @@ fn call(
     let keyspace = &instance.keyspace;
     let mut moment = Moment { now_ms: 0, seed: client.rng.u64(..), access: access_mode(client) };
     let (plan, known_hash) = lock_plan(instance, spec.keys, request);
-    let protocol = client.protocol;
+    let (protocol, inline) = (client.protocol, request.inline);
     let write = |result: Outcome<'_>, protocol: Protocol, out: &mut Vec<u8>| match result {
         Ok(reply) => {
             encode(reply, protocol, out);
             true
         }
         Err(error) => {
-            instance.stats.error(&error.code());
-            encode_error(&error, out);
+            refuse(instance, error, Some(found), inline, out);
             false
         }
     };

@@ -14,6 +14,7 @@ mod database;
 mod debug;
 mod expire;
 mod function;
+pub mod help;
 mod info;
 mod introspection;
 mod key;
