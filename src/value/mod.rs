@@ -1,7 +1,22 @@
 //! The data types. They know no protocol, no commands and no keys.
 
+mod hash;
+mod intset;
+mod limits;
+mod list;
+mod listpack;
+mod ranked;
+mod set;
+mod sorted_set;
 mod string;
 
+pub use hash::Hash;
+pub use intset::Intset;
+pub use limits::EncodingLimits;
+pub use list::{End, List};
+pub use listpack::{Element, Listpack};
+pub use set::Set;
+pub use sorted_set::SortedSet;
 pub use string::StringValue;
 
 use crate::error::CommandError;
