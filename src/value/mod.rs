@@ -1,6 +1,7 @@
 //! The data types. They know no protocol, no commands and no keys.
 
 mod hash;
+pub mod hyperloglog;
 mod intset;
 mod limits;
 mod list;
