@@ -8,6 +8,7 @@
 //! Nothing here performs I/O, reads the clock, or knows a command by name.
 
 mod access;
+mod collection;
 mod effects;
 mod entry;
 mod locks;
@@ -16,6 +17,7 @@ mod view;
 mod walk;
 
 pub use access::{Access, AccessMode, AccessPolicy};
+pub use collection::Change;
 pub use effects::Effects;
 pub use entry::Entry;
 pub use locks::{LockPlan, Locked};

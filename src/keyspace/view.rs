@@ -42,7 +42,7 @@ pub struct Moment {
 
 impl Moment {
     /// Notes a use of a key, unless the client leaves no traces.
-    fn touch(&self, access: &Access) {
+    pub(super) fn touch(&self, access: &Access) {
         if !self.access.untouched {
             self.touch_anyway(access);
         }
@@ -54,7 +54,7 @@ impl Moment {
     }
 
     /// The access clock of a key that is made now.
-    fn new_access(&self) -> Access {
+    pub(super) fn new_access(&self) -> Access {
         Access::new(self.now_ms, self.access.policy)
     }
 }
@@ -268,7 +268,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
     }
 
     /// Puts an entry where none is.
-    fn insert(&mut self, key: Key<'_>, entry: Entry) {
+    pub(super) fn insert(&mut self, key: Key<'_>, entry: Entry) {
         let keyspace = self.locked.keyspace;
         let deadline_ms = entry.deadline_ms();
         self.database(key).insert_absent(key.hash, entry, |key| keyspace.hash(key));
@@ -380,12 +380,36 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.effects.changes += 1;
     }
 
+    /// The moment of this critical section.
+    pub(super) fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    /// The entry of a key, whether past its deadline or not.
+    pub(super) fn stored_mut(&mut self, key: Key<'_>) -> Option<&mut Entry> {
+        self.database(key).get_mut(key)
+    }
+
+    /// Removes a key that a change has left empty.
+    pub(super) fn discard_stored(&mut self, key: Key<'_>) {
+        let entry = self.take_stored(key);
+        self.effects.garbage.entries.extend(entry);
+    }
+
+    pub(super) fn discard_value(&mut self, value: Value) {
+        self.effects.garbage.values.push(value);
+    }
+
+    pub(super) fn count_changes(&mut self, count: usize) {
+        self.effects.changes += count as u64;
+    }
+
     fn database(&mut self, key: Key<'_>) -> &mut Database {
         self.locked.shard_mut(key.hash).database_mut(self.db)
     }
 
     /// Readers leave an expired key where it is; whoever wants to write there removes it first.
-    fn remove_expired(&mut self, key: Key<'_>) {
+    pub(super) fn remove_expired(&mut self, key: Key<'_>) {
         self.effects.changing = true;
         let now_ms = self.moment.now_ms;
         let is_expired = |entry: &Entry| entry.is_expired(now_ms);

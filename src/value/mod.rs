@@ -22,11 +22,20 @@ pub use string::StringValue;
 
 use crate::error::CommandError;
 
-/// What a key holds.
+/// What a key holds. Collections are behind a pointer, so that a slot of the keyspace is no larger
+/// than a string needs.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// Bytes, or an integer kept as one.
     String(StringValue),
+    /// A sequence.
+    List(Box<List>),
+    /// A map.
+    Hash(Box<Hash>),
+    /// A set.
+    Set(Box<Set>),
+    /// A set in the order of scores.
+    SortedSet(Box<SortedSet>),
 }
 
 /// The name that TYPE answers.
@@ -34,6 +43,14 @@ pub enum Value {
 pub enum Type {
     /// `string`.
     String,
+    /// `list`.
+    List,
+    /// `hash`.
+    Hash,
+    /// `set`.
+    Set,
+    /// `zset`.
+    SortedSet,
 }
 
 impl Type {
@@ -41,6 +58,10 @@ impl Type {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
+            Self::Hash => "hash",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
         }
     }
 }
@@ -50,6 +71,10 @@ impl Value {
     pub fn kind(&self) -> Type {
         match self {
             Self::String(_) => Type::String,
+            Self::List(_) => Type::List,
+            Self::Hash(_) => Type::Hash,
+            Self::Set(_) => Type::Set,
+            Self::SortedSet(_) => Type::SortedSet,
         }
     }
 
@@ -57,6 +82,10 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::String(string) => string.encoding(),
+            Self::List(list) => list.encoding(),
+            Self::Hash(hash) => hash.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::SortedSet(sorted_set) => sorted_set.encoding(),
         }
     }
 
@@ -64,15 +93,18 @@ impl Value {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::String(string) => string.heap_bytes(),
+            Self::List(list) => size_of::<List>() + list.heap_bytes(),
+            Self::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
+            Self::Set(set) => size_of::<Set>() + set.heap_bytes(),
+            Self::SortedSet(sorted_set) => size_of::<SortedSet>() + sorted_set.heap_bytes(),
         }
     }
-}
 
-impl Value {
     /// The string, or the error that a command for strings answers.
     pub fn as_string(&self) -> Result<&StringValue, CommandError> {
         match self {
             Self::String(string) => Ok(string),
+            _ => Err(CommandError::WrongType),
         }
     }
 
@@ -80,6 +112,7 @@ impl Value {
     pub fn as_string_mut(&mut self) -> Result<&mut StringValue, CommandError> {
         match self {
             Self::String(string) => Ok(string),
+            _ => Err(CommandError::WrongType),
         }
     }
 }
@@ -89,3 +122,41 @@ impl From<StringValue> for Value {
         Self::String(string)
     }
 }
+
+/// A type that has elements, and exists only while it has some.
+pub trait Collection: Into<Value> {
+    /// The collection in a value, if it is of this type.
+    fn of(value: &Value) -> Option<&Self>;
+    /// The same, to change it.
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    /// Whether it has no elements left.
+    fn is_empty(&self) -> bool;
+}
+
+macro_rules! collection {
+    ($($type:ident),*) => {$(
+        impl From<$type> for Value {
+            fn from(collection: $type) -> Self {
+                Self::$type(Box::new(collection))
+            }
+        }
+
+        impl Collection for $type {
+            fn of(value: &Value) -> Option<&Self> {
+                if let Value::$type(collection) = value { Some(collection) } else { None }
+            }
+
+            fn of_mut(value: &mut Value) -> Option<&mut Self> {
+                if let Value::$type(collection) = value { Some(collection) } else { None }
+            }
+
+            fn is_empty(&self) -> bool {
+                $type::is_empty(self)
+            }
+        }
+    )*};
+}
+
+collection!(List, Hash, Set, SortedSet);
+
+const _: () = assert!(size_of::<Value>() == 24);

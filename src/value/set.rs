@@ -5,7 +5,6 @@ use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
 use crate::protocol::number::parse_integer;
 use indexmap::IndexSet;
-use std::borrow::Cow;
 
 /// A set of byte strings with a random member in constant time.
 #[derive(Debug, Clone)]
@@ -280,13 +279,6 @@ impl<'a> Iterator for Counted<'a> {
 }
 
 impl ExactSizeIterator for Counted<'_> {}
-
-/// The bytes of members, for replies.
-pub fn bytes_of<'a>(
-    members: impl ExactSizeIterator<Item = Member<'a>>,
-) -> impl ExactSizeIterator<Item = Cow<'a, [u8]>> {
-    members.map(Element::bytes)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,118 @@
+//! Views of keys that hold lists, hashes, sets and sorted sets.
+//!
+//! A collection exists exactly while it has elements: whatever a command leaves empty is removed here,
+//! and a key comes into being with its first element, so no command tests for either.
+
+use super::entry::Entry;
+use super::view::{Key, ReadView, WriteView};
+use crate::error::CommandError;
+use crate::value::{Collection, Value};
+
+/// What a change did, for the record: how many elements came, went or got another value, and what to
+/// answer. A change of none leaves the key unmodified in every sense.
+pub struct Change<R> {
+    /// Number of elements that changed.
+    pub count: usize,
+    /// What the caller wants to know.
+    pub result: R,
+}
+
+impl Change<usize> {
+    /// A change whose extent is what the caller wants to know, as SADD and HDEL do.
+    pub fn counted(count: usize) -> Self {
+        Self { count, result: count }
+    }
+}
+
+impl<R> Change<R> {
+    /// A change of so many elements.
+    pub fn of(count: usize, result: R) -> Self {
+        Self { count, result }
+    }
+
+    /// No change at all.
+    pub fn none(result: R) -> Self {
+        Self { count: 0, result }
+    }
+}
+
+impl ReadView<'_> {
+    /// The collection at a key: counted as hit or miss, and its access clock moved.
+    pub fn collection<T: Collection>(&self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
+        self.get(key).map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
+    }
+}
+
+impl WriteView<'_, '_> {
+    /// The collection at a key, to look at: counted as hit or miss, and its access clock moved.
+    pub fn collection<T: Collection>(&mut self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
+        self.get(key).map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
+    }
+
+    /// The error that a command for another type answers, before it parses or does more.
+    pub fn expect_type<T: Collection>(&self, key: Key<'_>) -> Result<(), CommandError> {
+        match self.entry(key) {
+            Some(entry) if T::of(&entry.value).is_none() => Err(CommandError::WrongType),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes the collection at a key; `None` if there is no such key. An `Err` of `change` promises
+    /// that it changed nothing. A collection that it leaves empty is removed.
+    pub fn change<T: Collection, R>(
+        &mut self,
+        key: Key<'_>,
+        change: impl FnOnce(&mut T) -> Result<Change<R>, CommandError>,
+    ) -> Result<Option<R>, CommandError> {
+        self.remove_expired(key);
+        let moment = self.moment();
+        let Some(entry) = self.stored_mut(key) else { return Ok(None) };
+        moment.touch(&entry.access);
+        let collection = T::of_mut(&mut entry.value).ok_or(CommandError::WrongType)?;
+        let Change { count, result } = change(collection)?;
+        let is_empty = collection.is_empty();
+        self.count_changes(count);
+        if is_empty {
+            self.discard_stored(key);
+        }
+        Ok(Some(result))
+    }
+
+    /// Changes the collection at a key, which comes into being by `make` if there is none.
+    pub fn change_or_make<T: Collection, R>(
+        &mut self,
+        key: Key<'_>,
+        make: impl FnOnce() -> T,
+        change: impl FnOnce(&mut T) -> Result<Change<R>, CommandError>,
+    ) -> Result<R, CommandError> {
+        self.remove_expired(key);
+        if self.contains(key) {
+            // Contained and changed under the same lock.
+            return self.change(key, change).map(|result| result.expect("the key was just seen"));
+        }
+        let mut collection = make();
+        let Change { count, result } = change(&mut collection)?;
+        if !collection.is_empty() {
+            let entry = Entry::new(key.bytes, collection.into(), self.moment().new_access());
+            self.insert(key, entry);
+            self.count_changes(count);
+        }
+        Ok(result)
+    }
+
+    /// Stores a collection that was computed, whatever the key held; an empty one removes the key.
+    /// Whether the key holds something now.
+    pub fn store_collection<T: Collection>(&mut self, key: Key<'_>, collection: T) -> bool {
+        if collection.is_empty() {
+            self.remove(key);
+            return false;
+        }
+        self.set(key, collection);
+        true
+    }
+
+    /// Gives something large away, to be freed after the locks are released.
+    pub fn discard(&mut self, value: impl Into<Value>) {
+        self.discard_value(value.into());
+    }
+}
