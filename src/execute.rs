@@ -5,6 +5,7 @@ use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, SlowEntry};
 use crate::keyspace::{AccessMode, AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
 use crate::protocol::{Outcome, Protocol, Request, encode, encode_error};
+use crate::value::EncodingLimits;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -155,7 +156,12 @@ fn call(
     let spec = found.spec;
     let skip = if found.container.is_some() { 2 } else { 1 };
     let keyspace = &instance.keyspace;
-    let mut moment = Moment { now_ms: 0, seed: client.rng.u64(..), access: access_mode(client) };
+    let mut moment = Moment {
+        now_ms: 0,
+        seed: client.rng.u64(..),
+        access: access_mode(client),
+        encoding: EncodingLimits::new(&client.settings),
+    };
     let (plan, known_hash) = lock_plan(instance, spec.keys, request);
     let (protocol, inline) = (client.protocol, request.inline);
     let write = |result: Outcome<'_>, protocol: Protocol, out: &mut Vec<u8>| match result {

@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::locks::Locked;
 use super::shard::Database;
 use crate::error::CommandError;
-use crate::value::{StringValue, Value};
+use crate::value::{EncodingLimits, StringValue, Value};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
@@ -38,6 +38,8 @@ pub struct Moment {
     pub seed: u64,
     /// What becomes of access clocks.
     pub access: AccessMode,
+    /// How large a collection may grow before it leaves its compact form.
+    pub encoding: EncodingLimits,
 }
 
 impl Moment {
@@ -378,6 +380,11 @@ impl<'l, 'k> WriteView<'l, 'k> {
             shard.swap(first, second);
         }
         self.effects.changes += 1;
+    }
+
+    /// How large a collection may grow before it leaves its compact form.
+    pub fn encoding_limits(&self) -> EncodingLimits {
+        self.moment.encoding
     }
 
     /// The moment of this critical section.

@@ -1,5 +1,7 @@
 //! How large a collection may grow before it leaves its compact form: Redis's directives.
 
+use crate::config::Settings;
+
 /// The directives that choose encodings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodingLimits {
@@ -19,19 +21,29 @@ pub struct EncodingLimits {
     pub zset_max_listpack_entries: usize,
     /// `zset-max-listpack-value`, in bytes.
     pub zset_max_listpack_value: usize,
+    /// `hll-sparse-max-bytes`.
+    pub hll_sparse_max_bytes: usize,
+}
+
+impl EncodingLimits {
+    /// The limits that these settings ask for.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            list_max_listpack_size: settings.list_max_listpack_size,
+            hash_max_listpack_entries: settings.hash_max_listpack_entries,
+            hash_max_listpack_value: settings.hash_max_listpack_value,
+            set_max_intset_entries: settings.set_max_intset_entries,
+            set_max_listpack_entries: settings.set_max_listpack_entries,
+            set_max_listpack_value: settings.set_max_listpack_value,
+            zset_max_listpack_entries: settings.zset_max_listpack_entries,
+            zset_max_listpack_value: settings.zset_max_listpack_value,
+            hll_sparse_max_bytes: settings.hll_sparse_max_bytes,
+        }
+    }
 }
 
 impl Default for EncodingLimits {
     fn default() -> Self {
-        Self {
-            list_max_listpack_size: -2,
-            hash_max_listpack_entries: 512,
-            hash_max_listpack_value: 64,
-            set_max_intset_entries: 512,
-            set_max_listpack_entries: 128,
-            set_max_listpack_value: 64,
-            zset_max_listpack_entries: 128,
-            zset_max_listpack_value: 64,
-        }
+        Self::new(&Settings::default())
     }
 }
