@@ -6,11 +6,13 @@
 mod support;
 
 use redist::Server;
-use redist::command::{self, Found};
+use redist::command::{self, Found, Handler};
+use redist::protocol::Request;
 use std::collections::{BTreeMap, BTreeSet};
 use support::client::Client;
 use support::peer::RealRedis;
 use support::reply::Reply;
+use support::transcript::Transcript;
 
 /// Commands that Redis 7.0 has not.
 const SINCE_7_2: &[&str] = &["client|no-touch", "client|setinfo", "waitaof"];
@@ -270,6 +272,23 @@ fn containers_have_the_subcommands_that_redis_has() {
         }
     }
     assert!(wrong.is_empty(), "not built, and not listed as such: {wrong:?}");
+}
+
+#[test]
+#[ignore = "until the transcripts of all families are there"]
+fn every_command_occurs_in_a_transcript() {
+    let transcripts = Transcript::all();
+    let requests = transcripts.iter().flat_map(Transcript::requests);
+    let shown: BTreeSet<String> = requests.filter_map(|words| found(&words)).collect();
+    let all = command::all().filter(|found| !matches!(found.spec.handler, Handler::Container));
+    let missing: Vec<String> =
+        all.map(|found| found.full_name()).filter(|name| !shown.contains(name)).collect();
+    assert!(missing.is_empty(), "in no transcript: {}", missing.join(", "));
+}
+
+fn found(words: &[Vec<u8>]) -> Option<String> {
+    let request = Request::from_args(words.iter().map(Vec::as_slice));
+    Some(command::find(&request).ok()?.full_name())
 }
 
 /// Subcommands that are not built.

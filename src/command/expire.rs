@@ -23,7 +23,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         handler: Handler::Write(expire),
         flags: FAST,
         summary: "Sets the expiration time of a key in seconds.",
-        syntax: "key seconds condition=[NX|XX|GT|LT]",
+        syntax: "key seconds condition=[NX|XX|GT|LT]@7.0.0",
         history: GOT_CONDITIONS,
         ..Spec::REST
     },
@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: FAST,
         since: "1.2.0",
         summary: "Sets the expiration time of a key to a Unix timestamp.",
-        syntax: "key unix-time-seconds condition=[NX|XX|GT|LT]",
+        syntax: "key unix-time-seconds condition=[NX|XX|GT|LT]@7.0.0",
         history: GOT_CONDITIONS,
         ..Spec::REST
     },
@@ -69,7 +69,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: FAST,
         since: "2.6.0",
         summary: "Sets the expiration time of a key in milliseconds.",
-        syntax: "key milliseconds condition=[NX|XX|GT|LT]",
+        syntax: "key milliseconds condition=[NX|XX|GT|LT]@7.0.0",
         history: GOT_CONDITIONS,
         ..Spec::REST
     },
@@ -81,7 +81,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: FAST,
         since: "2.6.0",
         summary: "Sets the expiration time of a key to a Unix milliseconds timestamp.",
-        syntax: "key unix-time-milliseconds condition=[NX|XX|GT|LT]",
+        syntax: "key unix-time-milliseconds condition=[NX|XX|GT|LT]@7.0.0",
         history: GOT_CONDITIONS,
         ..Spec::REST
     },

@@ -30,7 +30,7 @@ pub(super) const WAITING_COMMANDS: &[Spec] = &[
         flags: Flags::BLOCKING.and(Flags::CONNECTION),
         since: "3.0.0",
         summary: "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.",
-        syntax: "numreplicas timeout",
+        syntax: "numreplicas:integer timeout",
         tips: &["request_policy:all_shards", "response_policy:agg_min"],
         ..Spec::REST
     },
@@ -41,7 +41,7 @@ pub(super) const WAITING_COMMANDS: &[Spec] = &[
         flags: Flags::BLOCKING.and(Flags::CONNECTION),
         since: "7.2.0",
         summary: "Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.",
-        syntax: "numlocal numreplicas timeout",
+        syntax: "numlocal:integer numreplicas:integer timeout",
         tips: &["request_policy:all_shards", "response_policy:agg_min"],
         ..Spec::REST
     },

@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: Flags::KEYSPACE,
         since: "2.8.0",
         summary: "Iterates over the key names in the database.",
-        syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+        syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type@6.0.0]",
         complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
         history: &[("6.0.0", "Added the `TYPE` subcommand.")],
         tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],

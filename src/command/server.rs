@@ -29,7 +29,7 @@ pub(super) const COMMANDS: &[Spec] = &[
             .and(Flags::ALLOW_BUSY),
         since: "1.0.0",
         summary: "Synchronously saves the database(s) to disk and shuts down the Redis server.",
-        syntax: "save-selector=[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]",
+        syntax: "save-selector=[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
         complexity: "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
         history: &[("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers.")],
         ..Spec::REST
