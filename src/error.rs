@@ -188,6 +188,25 @@ impl CommandError {
     /// CONFIG SET of other bytes. Redis takes any for a password; here a directive's value is text.
     pub const CONFIG_NOT_TEXT: Self = Self::text("ERR CONFIG SET takes UTF-8 text only");
 
+    /// One connection more than `maxclients`.
+    pub const MAX_CLIENTS: Self = Self::text("ERR max number of clients reached");
+    /// A connection from another machine while there is no password.
+    pub const PROTECTED_MODE: Self = Self::text(
+        "DENIED Redis is running in protected mode because protected mode is enabled and no \
+         password is set for the default user. In this mode connections are only accepted from \
+         the loopback interface. If you want to connect from external computers to Redis you may \
+         adopt one of the following solutions: 1) Just disable protected mode sending the command \
+         'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from \
+         the same host the server is running, however MAKE SURE Redis is not publicly accessible \
+         from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) \
+         Alternatively you can just disable the protected mode by editing the Redis configuration \
+         file, and setting the protected mode option to 'no', and then restarting the server. 3) \
+         If you started the server manually just for testing, restart it with the \
+         '--protected-mode no' option. 4) Set up an authentication password for the default user. \
+         NOTE: You only need to do one of the above things in order for the server to start \
+         accepting connections from the outside.",
+    );
+
     /// A number beyond what its argument takes, where Redis names the bounds.
     pub fn not_between(min: i64, max: i64) -> Self {
         let text = format!("ERR value is out of range, value must between {min} and {max}");

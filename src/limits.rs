@@ -34,6 +34,11 @@ pub const WORKER_IDLE_MS: u64 = 5_000;
 /// How long a stop waits for replies in flight before it closes both directions of every socket.
 pub const STOP_GRACE_MS: u64 = 400;
 
+/// Configuration files that include each other, one within the other.
+pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
+/// Files that are open besides the clients' sockets, as Redis counts them.
+pub const RESERVED_FILES: u64 = 32;
+
 /// Shards of the keyspace: 2^SHARD_BITS.
 pub const SHARD_BITS: u32 = 10;
 /// Number of shards of the keyspace.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 /// The rooms from the street to the cellar. A room may import those of later lines, not of its own.
 const FLOORS: &[&[&str]] = &[
     &["main"],
+    &["program"],
     &["server"],
     &["session"],
     &["execute"],

@@ -144,13 +144,8 @@ fn rewrite<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     match context.instance.config.rewrite() {
         Ok(true) => Ok(Reply::Ok),
         Ok(false) => Err(CommandError::NO_CONFIG_FILE),
-        Err(error) => Err(CommandError::ConfigRewrite(without_number(&error.to_string()))),
+        Err(reason) => Err(CommandError::ConfigRewrite(reason)),
     }
-}
-
-/// Rust says `Permission denied (os error 13)` where C says `Permission denied`.
-fn without_number(error: &str) -> String {
-    error.split(" (os error ").next().unwrap_or(error).to_owned()
 }
 
 fn help<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {

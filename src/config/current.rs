@@ -1,11 +1,11 @@
 //! The settings in force, and changing them while clients are served.
 
 use super::directives::{self, Change};
+use super::file::reason;
 use super::rewrite;
 use super::settings::Settings;
 use super::value::ValueError;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -125,14 +125,19 @@ impl Config {
     /// Writes the settings in force into the file that they came from. `false` if there is none.
     ///
     /// # Errors
-    /// When the file cannot be read or replaced; it is then as it was.
-    pub fn rewrite(&self) -> io::Result<bool> {
+    /// The reason, when the file cannot be read or replaced; it is then as it was.
+    pub fn rewrite(&self) -> Result<bool, String> {
         let Some(file) = self.file() else { return Ok(false) };
-        rewrite::rewrite(file, &self.settings()).inspect_err(|error| {
-            log::warn!("CONFIG REWRITE failed: {error}");
-        })?;
-        log::info!("CONFIG REWRITE executed with success.");
-        Ok(true)
+        match rewrite::rewrite(file, &self.settings()) {
+            Ok(()) => {
+                log::info!("CONFIG REWRITE executed with success.");
+                Ok(true)
+            }
+            Err(error) => {
+                log::warn!("CONFIG REWRITE failed: {error}");
+                Err(reason(&error))
+            }
+        }
     }
 }
 

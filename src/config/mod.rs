@@ -9,12 +9,19 @@
 
 mod current;
 mod directives;
+mod file;
+mod help;
+mod load;
+mod options;
 mod rewrite;
 mod settings;
 mod value;
 
 pub use current::{Config, Refusal};
 pub use directives::{Change, Directive, Given, KNOWN, SECTIONS, Section, all, all_names, find};
+pub use help::help;
+pub use load::{LoadError, Loaded, Place};
+pub use options::{Arguments, OptionLine, Request};
 pub use rewrite::replace_file;
 pub use settings::{LogLevel, MaxmemoryPolicy, Settings};
 pub use value::{Kind, Value, ValueError};

@@ -170,7 +170,7 @@ impl Kind {
             Self::Octal => "mode".into(),
             Self::Choice(names) => names.join("|").into(),
             Self::Text | Self::CheckedText(_) => "text".into(),
-            Self::Words(_) => "word…".into(),
+            Self::Words(_) => "word...".into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The listener and its accept loop, the worker pool, the reaper, and a clean stop.
 
+mod listen;
 mod pool;
 
 use crate::clock::Clock;
@@ -10,6 +11,7 @@ use crate::limits;
 use pool::Pool;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -26,6 +28,7 @@ pub struct Server {
 #[derive(Default)]
 pub struct Builder {
     settings: Settings,
+    config_file: Option<PathBuf>,
     clock: Option<Clock>,
 }
 
@@ -55,6 +58,12 @@ impl Builder {
         self
     }
 
+    /// The file that the settings came from, which CONFIG REWRITE writes.
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config_file = Some(path.into());
+        self
+    }
+
     /// The clock that deadlines go by; the system's if none is given.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
@@ -65,20 +74,23 @@ impl Builder {
     ///
     /// # Errors
     /// When no address can be listened on, or the system refuses a thread.
-    pub fn start(self) -> io::Result<Server> {
-        let listeners = listen(&self.settings)?;
-        let address = match listeners.first() {
-            Some(listener) => listener.local_addr()?,
-            None => {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrNotAvailable,
-                    "no address to listen on",
-                ));
-            }
+    pub fn start(mut self) -> io::Result<Server> {
+        // As CONFIG GET shows it. A folder that is not there is the trouble of those who write to it.
+        if let Ok(dir) = std::path::absolute(&self.settings.dir) {
+            let dir: PathBuf = dir.components().collect();
+            self.settings.dir = dir.to_string_lossy().into_owned();
+        }
+        let listeners = listen::listen(&self.settings)?;
+        let Some(first) = listeners.first() else {
+            unreachable!("listening on no address is an error");
         };
+        let address = first.local_addr()?;
         let clock = self.clock.unwrap_or(Clock::system());
         let instance = Arc::new(Instance::new(self.settings, clock, command::COMMAND_COUNT));
         instance.port.store(address.port(), Ordering::Relaxed);
+        if let Some(file) = self.config_file {
+            instance.config.came_from(file);
+        }
         let shared = Arc::clone(&instance);
         let thread = std::thread::Builder::new()
             .name("redist".to_owned())
@@ -98,9 +110,9 @@ impl Server {
         self.address
     }
 
-    /// The same as client libraries take it: `redis://127.0.0.1:6379`.
+    /// The same as client libraries on this machine take it: `redis://127.0.0.1:6379`.
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        format!("redis://{}", reachable(self.address))
     }
 
     /// Moves the server's clock forward. When this returns, keys that are due by then are gone.
@@ -152,43 +164,6 @@ impl Drop for Server {
     }
 }
 
-/// Opens a socket for each address of the directive `bind`. An address behind `-` may be missing;
-/// with port 0 all others take the port that the first one got.
-fn listen(settings: &Settings) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    let mut port = settings.port;
-    for name in &settings.bind {
-        let (name, optional) = match name.strip_prefix('-') {
-            Some(name) => (name, true),
-            None => (name.as_str(), false),
-        };
-        let address: IpAddr = match name {
-            "*" => Ipv4Addr::UNSPECIFIED.into(),
-            "::*" => Ipv6Addr::UNSPECIFIED.into(),
-            "localhost" => Ipv4Addr::LOCALHOST.into(),
-            name => name.parse().map_err(|_| {
-                io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!("'{name}' is no IP address to bind to"),
-                )
-            })?,
-        };
-        match TcpListener::bind((address, port)) {
-            Ok(listener) => {
-                port = listener.local_addr()?.port();
-                listeners.push(listener);
-            }
-            Err(error) if optional && error.kind() != io::ErrorKind::AddrInUse => {
-                log::debug!("Not listening on {address}: {error}");
-            }
-            // Another program may hold just this optional address; with a port of our own choice that is no error.
-            Err(_) if optional && settings.port == 0 => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(listeners)
-}
-
 /// Serves until the server is to end, then ends everything and joins every thread.
 fn run(instance: &Instance, listeners: &[TcpListener]) -> io::Result<()> {
     let pool = Pool::new(instance);
@@ -220,7 +195,7 @@ fn accept<'e>(
     loop {
         match listener.accept() {
             Ok(_) if instance.stop.is_requested() => return,
-            Ok((stream, peer)) => pool.submit(stream, peer, scope),
+            Ok((stream, peer)) => pool.submit(stream, listen::canonical(peer), scope),
             Err(error) => {
                 log::warn!("Accepting client connection: {error}");
                 // Out of descriptors or memory: what could help is that some client goes.
@@ -291,13 +266,18 @@ fn stop(instance: &Instance, listeners: &[TcpListener], pool: &Pool<'_>) {
 
 /// Lets an accept loop return by connecting to it.
 fn wake(listener: &TcpListener) {
-    let Ok(mut address) = listener.local_addr() else { return };
+    let Ok(address) = listener.local_addr() else { return };
+    if let Err(error) = TcpStream::connect(reachable(address)) {
+        log::warn!("Could not wake the listener on {address}: {error}");
+    }
+}
+
+/// An address to connect to where one listens: all addresses are reached through the loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    if let Err(error) = TcpStream::connect(address) {
-        log::warn!("Could not wake the listener on {address}: {error}");
-    }
+    address
 }

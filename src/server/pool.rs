@@ -3,6 +3,8 @@
 //! The bound is the client limit. Connections never queue for a worker: behind clients that wait for
 //! each other (BLPOP) a queue would be a deadlock, so one too many is told so and closed.
 
+use super::listen::is_kept_out;
+use crate::error::CommandError;
 use crate::instance::Instance;
 use crate::limits;
 use crate::session;
@@ -47,6 +49,9 @@ impl<'e> Pool<'e> {
     pub fn submit(&'e self, stream: TcpStream, peer: SocketAddr, scope: &Scope<'e>) {
         let settings = self.instance.config.settings();
         self.instance.stats.connections_received.fetch_add(1, Ordering::Relaxed);
+        if is_kept_out(&settings, peer.ip()) {
+            return self.refuse(&stream, &CommandError::PROTECTED_MODE);
+        }
         let mut state = self.state();
         if state.idle > state.handed.len() {
             state.handed.push_back((stream, peer));
@@ -55,7 +60,7 @@ impl<'e> Pool<'e> {
         }
         if state.total >= settings.maxclients {
             drop(state);
-            return self.refuse(&stream);
+            return self.refuse(&stream, &CommandError::MAX_CLIENTS);
         }
         state.total += 1;
         state.handed.push_back((stream, peer));
@@ -68,15 +73,15 @@ impl<'e> Pool<'e> {
             let refused = state.handed.pop_back();
             drop(state);
             if let Some((stream, _)) = refused {
-                self.refuse(&stream);
+                self.refuse(&stream, &CommandError::MAX_CLIENTS);
             }
         }
     }
 
-    fn refuse(&self, mut stream: &TcpStream) {
+    fn refuse(&self, mut stream: &TcpStream, error: &CommandError) {
         self.instance.stats.connections_rejected.fetch_add(1, Ordering::Relaxed);
         // A fresh socket has room for one line; a peer that is gone already is not told.
-        let _ = stream.write_all(b"-ERR max number of clients reached\r\n");
+        let _ = stream.write_all(format!("-{error}\r\n").as_bytes());
     }
 
     /// A worker: serves one connection after the other, and ends when none comes for a while.

@@ -1,0 +1,10 @@
+//! What the program does and the library must not: it writes a log, raises the limit of open files,
+//! and leaves files behind that tell others of it. All of that belongs to the process.
+
+mod announcement;
+mod logging;
+mod open_files;
+
+pub use announcement::Announcement;
+pub use logging::{start_logging, write_lines_from};
+pub use open_files::{make_room, make_room_or_refuse};
