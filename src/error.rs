@@ -187,6 +187,8 @@ impl CommandError {
     pub const NO_CONFIG_FILE: Self = Self::text("ERR The server is running without a config file");
     /// CONFIG SET of other bytes. Redis takes any for a password; here a directive's value is text.
     pub const CONFIG_NOT_TEXT: Self = Self::text("ERR CONFIG SET takes UTF-8 text only");
+    /// A command on keys from a client that monitors.
+    pub const MONITORS_ONLY: Self = Self::text("ERR Replica can't interact with the keyspace");
 
     /// One connection more than `maxclients`.
     pub const MAX_CLIENTS: Self = Self::text("ERR max number of clients reached");

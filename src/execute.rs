@@ -1,24 +1,41 @@
 //! The one door to the data: find, admit, lock, run, encode, unlock, tell.
 
-use crate::command::{self, Args, Context, FindError, Found, Handler, Keys, help};
+use crate::command::{self, Args, Context, FindError, Flags, Found, Handler, Keys, help};
 use crate::error::CommandError;
-use crate::instance::{Client, Closing, Instance, SlowEntry};
+use crate::instance::{Client, Closing, Instance, PauseMode, SlowEntry};
 use crate::keyspace::{AccessMode, AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
 use crate::protocol::{Outcome, Protocol, Request, encode, encode_error};
 use crate::value::EncodingLimits;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// It was answered.
+    Done,
+    /// Nothing has happened: it is to be executed again when the pause is over.
+    AfterPause,
+    /// Nothing has happened: it is to be executed again when earlier replies are sent, since it may
+    /// wait for long.
+    AfterReplies,
+}
 
 /// Runs one request of a client and appends its reply to `out`.
 ///
 /// A handler that panics ends its own connection only, unless it was in the middle of a change: then
 /// the server stops rather than serve half of it.
-pub fn execute(instance: &Instance, client: &mut Client, request: &mut Request, out: &mut Vec<u8>) {
+pub fn execute(
+    instance: &Instance,
+    client: &mut Client,
+    request: &mut Request,
+    out: &mut Vec<u8>,
+) -> Execution {
     let replied = out.len();
+    client.unsent_bytes = replied;
     let execution = AssertUnwindSafe(|| dispatch(instance, client, request, out));
-    if panic::catch_unwind(execution).is_ok() {
-        return;
+    if let Ok(execution) = panic::catch_unwind(execution) {
+        return execution;
     }
     out.truncate(replied);
     client.closing = Some(Closing::AtOnce);
@@ -30,13 +47,23 @@ pub fn execute(instance: &Instance, client: &mut Client, request: &mut Request, 
     } else {
         instance.keyspace.clear_poison();
     }
+    Execution::Done
 }
 
-fn dispatch(instance: &Instance, client: &mut Client, request: &mut Request, out: &mut Vec<u8>) {
+fn dispatch(
+    instance: &Instance,
+    client: &mut Client,
+    request: &mut Request,
+    out: &mut Vec<u8>,
+) -> Execution {
     match find(client, request) {
         Ok(None) => {}
         Ok(Some(found)) => match admit(found, client, request) {
-            Ok(()) => run(instance, client, found, request, out),
+            Ok(()) if is_paused(instance, client, found) => return Execution::AfterPause,
+            Ok(()) if found.spec.flags.has(Flags::BLOCKING) && !out.is_empty() => {
+                return Execution::AfterReplies;
+            }
+            Ok(()) => return run(instance, client, found, request, out),
             Err(error) => {
                 instance.stats.rejected(client.id(), found.id);
                 refuse(instance, error, Some(found), request.inline, out);
@@ -48,6 +75,7 @@ fn dispatch(instance: &Instance, client: &mut Client, request: &mut Request, out
             None => refuse(instance, error, None, request.inline, out),
         },
     }
+    Execution::Done
 }
 
 /// Answers an error and counts it. Who typed the request also gets a hint.
@@ -65,7 +93,9 @@ fn refuse(
 
 /// Finds the command; `None` if the connection is to end without a reply.
 fn find(client: &mut Client, request: &Request) -> Result<Option<Found>, CommandError> {
-    let error = match command::find(request) {
+    let found = command::find(request);
+    client.record.note_command(found.as_ref().ok().map(|found| found.id));
+    let error = match found {
         Ok(found) => return Ok(Some(found)),
         Err(error) => error,
     };
@@ -120,10 +150,25 @@ fn admit(found: Found, client: &Client, request: &Request) -> Result<(), Command
     if !spec.arity.admits(request.len()) || matches!(spec.handler, Handler::Container) {
         return Err(CommandError::Arity(found.full_name().into()));
     }
-    if client.must_authenticate() && !spec.flags.has(command::Flags::NO_AUTH) {
+    if client.must_authenticate() && !spec.flags.has(Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
     }
+    let works_on_keys =
+        matches!(spec.handler, Handler::Read(_) | Handler::Write(_) | Handler::Walk(_));
+    if works_on_keys && client.record.monitor.is_on() {
+        return Err(CommandError::MONITORS_ONLY);
+    }
     Ok(())
+}
+
+/// Whether a command has to wait for the end of a pause (CLIENT PAUSE).
+fn is_paused(instance: &Instance, client: &Client, found: Found) -> bool {
+    let mode = match found.spec.handler {
+        Handler::Write(_) => PauseMode::Writes,
+        _ => PauseMode::Everything,
+    };
+    // One who monitors is served like a replica, which is never paused.
+    instance.pause.holds(mode, || instance.now_ms()) && !client.record.monitor.is_on()
 }
 
 /// Runs an admitted command and accounts for it.
@@ -133,33 +178,42 @@ fn run(
     found: Found,
     request: &mut Request,
     out: &mut Vec<u8>,
-) {
-    if instance.clients.has_monitors() && !found.spec.flags.has(command::Flags::SKIP_MONITOR) {
-        instance.clients.tell_monitors(&monitor_line(instance, client, request));
-    }
+) -> Execution {
+    // What administrators do is nobody else's business.
+    let flags = found.spec.flags;
+    let hidden = flags.has(Flags::SKIP_MONITOR) || flags.has(Flags::ADMIN);
+    let monitored = instance.clients.has_monitors() && !hidden;
+    request.whole = monitored;
     let started = Instant::now();
-    client.record.note_command(found.id, started);
-    let succeeded = call(instance, client, found, request, out);
+    let Some(succeeded) = call(instance, client, found, request, out) else {
+        return Execution::AfterPause;
+    };
     let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
     instance.stats.ran(client.id(), found.id, took, !succeeded);
     note_if_slow(instance, client, found, request, took);
+    if monitored {
+        let line = monitor_line(instance, client, request);
+        client.monitor_lines.extend_from_slice(&line);
+    }
+    Execution::Done
 }
 
-/// The critical section and what comes right behind it. Whether the command succeeded.
+/// The critical section and what comes right behind it. Whether the command succeeded; `None` if it
+/// has to wait first.
 fn call(
     instance: &Instance,
     client: &mut Client,
     found: Found,
     request: &mut Request,
     out: &mut Vec<u8>,
-) -> bool {
+) -> Option<bool> {
     let spec = found.spec;
     let skip = if found.container.is_some() { 2 } else { 1 };
     let keyspace = &instance.keyspace;
     let mut moment = Moment {
         now_ms: 0,
         seed: client.rng.u64(..),
-        access: access_mode(client),
+        access: access_mode(client, found),
         encoding: EncodingLimits::new(&client.settings),
     };
     let (plan, known_hash) = lock_plan(instance, spec.keys, request);
@@ -175,7 +229,7 @@ fn call(
         }
     };
     // The time is read with the locks held, so that time never runs backwards for a key.
-    match spec.handler {
+    let succeeded = match spec.handler {
         Handler::Read(handler) => {
             let locked = keyspace.lock_shared(&plan);
             moment.now_ms = instance.now_ms();
@@ -189,6 +243,10 @@ fn call(
         }
         Handler::Write(handler) => {
             let mut locked = keyspace.lock_exclusive(&plan);
+            // Whoever paused writes while we waited for the locks has been told that none runs.
+            if is_paused(instance, client, found) {
+                return None;
+            }
             moment.now_ms = instance.now_ms();
             let mut view = WriteView::new(&mut locked, &mut client.effects, client.db, moment);
             let mut args = Args::new(request, skip, keyspace, known_hash);
@@ -216,11 +274,12 @@ fn call(
             write(result, client.protocol, out)
         }
         Handler::Container => unreachable!("a container alone is not admitted"),
-    }
+    };
+    Some(succeeded)
 }
 
 /// How this client's commands leave traces on the keys that they use.
-fn access_mode(client: &Client) -> AccessMode {
+fn access_mode(client: &Client, found: Found) -> AccessMode {
     let settings = &client.settings;
     let policy = if settings.maxmemory_policy.is_lfu() {
         AccessPolicy::Frequency {
@@ -230,7 +289,8 @@ fn access_mode(client: &Client) -> AccessMode {
     } else {
         AccessPolicy::Recency
     };
-    AccessMode { policy, untouched: client.record.no_touch.load(Ordering::Relaxed) }
+    let untouched = client.record.no_touch.is_on() && !found.spec.flags.has(Flags::ALWAYS_TOUCHES);
+    AccessMode { policy, untouched }
 }
 
 /// What a critical section needs locked, and the hash of its key if it is just one.
@@ -271,8 +331,7 @@ fn note_if_slow(
     took: Duration,
 ) {
     let Ok(limit_us) = u64::try_from(client.settings.slowlog_log_slower_than) else { return };
-    if took < Duration::from_micros(limit_us) || found.spec.flags.has(command::Flags::SKIP_SLOWLOG)
-    {
+    if took < Duration::from_micros(limit_us) || found.spec.flags.has(Flags::SKIP_SLOWLOG) {
         return;
     }
     let entry = SlowEntry {

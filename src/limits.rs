@@ -22,8 +22,20 @@ pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 pub const WRITE_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// A reply or request buffer that has grown beyond this is given back once it is empty.
 pub const IDLE_BUFFER_BYTES_MAX: usize = 64 * 1024;
-/// How long a write may wait before the session looks for input and for a stop.
-pub const WRITE_STALL_MS: u64 = 20;
+/// How long a write may wait before the session looks for input.
+pub const WRITE_STALL_MS_MIN: u64 = 20;
+/// How long it may wait if there never is any.
+pub const WRITE_STALL_MS_MAX: u64 = 1_000;
+/// How long a look for input takes if there is none.
+pub const GLANCE_MS: u64 = 1;
+/// What a session takes in at one look while its peer does not read.
+pub const GLANCE_BYTES_MAX: usize = 1024 * 1024;
+/// How long a sleeping client's connection goes without a look whether the peer is still there.
+pub const HANG_UP_LOOK_MS: u64 = 500;
+/// What may wait for a client that others send to, as Redis's `client-output-buffer-limit pubsub`.
+pub const OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// From here on a client's own replies wait for room in its outbox.
+pub const OUTBOX_REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// What a session takes in while its peer does not read, as Redis's client-query-buffer-limit.
 pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
@@ -66,4 +78,5 @@ pub const INTEGER_TEXT_BYTES_MAX: usize = 20;
 const _: () = assert!(UNAUTHENTICATED_BULK_BYTES_MAX < LARGE_BULK_BYTES_MIN as i64);
 const _: () = assert!(READ_BUFFER_BYTES < LARGE_BULK_BYTES_MIN);
 const _: () = assert!(SHARD_BITS <= 16, "the shard is part of a 48-bit SCAN cursor");
+const _: () = assert!(OUTBOX_REPLY_BYTES_MAX < OUTBOX_BYTES_MAX);
 const _: () = assert!(STOP_GRACE_MS < 1000, "a stop takes less than a second");

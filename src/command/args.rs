@@ -12,6 +12,8 @@ pub struct Args<'v> {
     arena: &'v [u8],
     items: slice::IterMut<'v, Arg>,
     keyspace: &'v Keyspace,
+    /// Whether large arguments are copied rather than moved.
+    whole: bool,
     /// The hash of the argument at a position (counted from the end), which the executor needed already.
     known_hash: Option<(usize, u64)>,
 }
@@ -25,10 +27,11 @@ impl<'v> Args<'v> {
         known_hash: Option<(usize, u64)>,
     ) -> Self {
         let length = request.len();
+        let whole = request.whole;
         let (arena, args) = request.parts_mut();
         let items = args.get_mut(skip..).unwrap_or_default().iter_mut();
         let known_hash = known_hash.map(|(index, hash)| (length - index, hash));
-        Self { arena, items, keyspace, known_hash }
+        Self { arena, items, keyspace, whole, known_hash }
     }
 
     /// Number of arguments left.
@@ -55,7 +58,8 @@ impl<'v> Args<'v> {
 
     /// The next argument for keeps: a large one is moved, not copied.
     pub fn take(&mut self) -> Result<Vec<u8>, CommandError> {
-        self.items.next().map(|arg| arg.take(self.arena)).ok_or(CommandError::Syntax)
+        let arg = self.items.next().ok_or(CommandError::Syntax)?;
+        Ok(if self.whole { arg.bytes(self.arena).to_vec() } else { arg.take(self.arena) })
     }
 
     /// The next argument for keeps, and what the slow log and MONITOR show instead of it.

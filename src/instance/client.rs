@@ -1,12 +1,14 @@
 //! What is known of a client: what its own thread keeps, and what others may see and do.
 
+use super::gauge::{Gauge, Switch};
 use super::outbox::Outbox;
+use super::parking::{Parking, Patience, Unblock, Wake};
 use crate::config::Settings;
 use crate::keyspace::Effects;
+use crate::limits;
 use crate::protocol::Protocol;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A connection as others may end it.
@@ -18,48 +20,9 @@ pub trait Wire: Send + Sync {
     /// Whether the peer has closed its side and nothing of it is left to read. Only the thread that
     /// reads from the connection may ask.
     fn has_hung_up(&self) -> bool;
+    /// The number by which the system knows it, where it does.
+    fn descriptor(&self) -> Option<i64>;
 }
-
-/// How CLIENT UNBLOCK lets a waiting client go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unblock {
-    /// As if its time were over.
-    AsTimeout,
-    /// With an error.
-    WithError,
-}
-
-/// Why a client that waited goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wake {
-    /// Its time is over.
-    TimeOver,
-    /// Another client said so.
-    Unblocked(Unblock),
-    /// Its connection is to end, or has ended.
-    Closing,
-}
-
-/// What a client's thread sleeps in.
-#[derive(Debug, Default)]
-struct Parking {
-    /// Whether a command waits, and if so, whether its time is bounded.
-    blocked: Option<Patience>,
-    /// How to go on.
-    unblock: Option<Unblock>,
-}
-
-/// How long a blocked client waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// Until something happens.
-    Endless,
-    /// Until its time is over.
-    Bounded,
-}
-
-/// How long a sleeping client's connection goes without a look whether the peer is still there.
-const HANG_UP_LOOK: Duration = Duration::from_millis(500);
 
 /// What others see of a client.
 pub struct ClientRecord {
@@ -69,41 +32,42 @@ pub struct ClientRecord {
     pub peer: SocketAddr,
     /// Our address that it connected to.
     pub local: SocketAddr,
-    /// When it connected.
-    pub connected: Instant,
-    /// Milliseconds between `connected` and its last request.
-    pub active_ms: AtomicU64,
+    /// When it connected, in unix milliseconds.
+    pub connected_ms: u64,
+    /// When something last came from it or went to it, in unix milliseconds.
+    pub active_ms: Gauge,
     /// The database that it has selected.
-    pub db: AtomicUsize,
+    pub db: Gauge,
     /// 2 or 3.
-    pub protocol: AtomicU8,
-    /// The last command: its number in the table, or `u16::MAX`.
-    pub command: AtomicU16,
+    pub protocol: Gauge,
     /// CLIENT NO-EVICT.
-    pub no_evict: AtomicBool,
+    pub no_evict: Switch,
     /// CLIENT NO-TOUCH.
-    pub no_touch: AtomicBool,
-    /// MONITOR.
-    pub monitor: AtomicBool,
-    /// Bytes of its request buffer in use and allocated.
-    pub query_bytes: AtomicUsize,
-    /// Bytes of its reply buffer.
-    pub reply_bytes: AtomicUsize,
+    pub no_touch: Switch,
+    /// MONITOR; set by the registry.
+    pub monitor: Switch,
+    /// CLIENT REPLY OFF: it is not even told what it monitors.
+    pub muted: Switch,
+    /// Bytes received and not yet answered.
+    pub query_bytes: Gauge,
     /// Bytes of its current request's arguments.
-    pub args_bytes: AtomicUsize,
+    pub args_bytes: Gauge,
+    /// Bytes of replies that the connection has no room for.
+    pub reply_bytes: Gauge,
+    /// Bytes that its reply buffer has room for.
+    pub reply_room_bytes: Gauge,
+    /// The most that its reply buffer ever held.
+    pub reply_peak_bytes: Gauge,
     /// Bytes read from it.
-    pub input_bytes: AtomicU64,
+    pub input_bytes: Gauge,
     /// Bytes written to it.
-    pub output_bytes: AtomicU64,
-    /// Commands that it ran.
-    pub commands: AtomicU64,
+    pub output_bytes: Gauge,
+    /// The last command: its number in the table, or `u64::MAX`.
+    command: Gauge,
     texts: Mutex<ClientTexts>,
     wire: Box<dyn Wire>,
     outbox: OnceLock<Outbox>,
-    /// Set once, when the connection is to end; changed under `parking`.
-    closing: AtomicBool,
-    parking: Mutex<Parking>,
-    unparked: Condvar,
+    parking: Parking,
 }
 
 /// What a client says of itself.
@@ -121,32 +85,38 @@ pub struct ClientTexts {
 
 impl ClientRecord {
     /// A client that has just connected.
-    pub fn new(id: u64, peer: SocketAddr, local: SocketAddr, wire: Box<dyn Wire>) -> Self {
+    pub fn new(
+        id: u64,
+        peer: SocketAddr,
+        local: SocketAddr,
+        now_ms: u64,
+        wire: Box<dyn Wire>,
+    ) -> Self {
         let texts = ClientTexts { user: "default".to_owned(), ..ClientTexts::default() };
         Self {
             id,
             peer,
             local,
-            connected: Instant::now(),
-            active_ms: AtomicU64::new(0),
-            db: AtomicUsize::new(0),
-            protocol: AtomicU8::new(2),
-            command: AtomicU16::new(u16::MAX),
-            no_evict: AtomicBool::new(false),
-            no_touch: AtomicBool::new(false),
-            monitor: AtomicBool::new(false),
-            query_bytes: AtomicUsize::new(0),
-            reply_bytes: AtomicUsize::new(0),
-            args_bytes: AtomicUsize::new(0),
-            input_bytes: AtomicU64::new(0),
-            output_bytes: AtomicU64::new(0),
-            commands: AtomicU64::new(0),
+            connected_ms: now_ms,
+            active_ms: Gauge::new(now_ms),
+            db: Gauge::default(),
+            protocol: Gauge::new(2),
+            no_evict: Switch::default(),
+            no_touch: Switch::default(),
+            monitor: Switch::default(),
+            muted: Switch::default(),
+            query_bytes: Gauge::default(),
+            args_bytes: Gauge::default(),
+            reply_bytes: Gauge::default(),
+            reply_room_bytes: Gauge::default(),
+            reply_peak_bytes: Gauge::default(),
+            input_bytes: Gauge::default(),
+            output_bytes: Gauge::default(),
+            command: Gauge::new(u64::MAX),
             texts: Mutex::new(texts),
             wire,
             outbox: OnceLock::new(),
-            closing: AtomicBool::new(false),
-            parking: Mutex::default(),
-            unparked: Condvar::new(),
+            parking: Parking::default(),
         }
     }
 
@@ -167,116 +137,106 @@ impl ClientRecord {
 
     /// Sends bytes to this client from any thread; a client that reads too slowly is cut off.
     pub fn push(&self, bytes: &[u8]) {
-        /// What Redis allows a subscriber (`client-output-buffer-limit pubsub 32mb`).
-        const PUSH_BYTES_MAX: usize = 32 * 1024 * 1024;
-        if !self.open_outbox().put(bytes, PUSH_BYTES_MAX) {
+        if !self.open_outbox().put(bytes, limits::OUTBOX_BYTES_MAX) {
             self.kill();
         }
     }
 
     /// Ends the connection now, whatever it does.
     pub fn kill(&self) {
-        self.unpark_for_good();
+        self.parking.close();
         self.wire.shut();
     }
 
     /// Takes no more requests from this client; replies in flight still go out.
     pub fn finish(&self) {
-        self.unpark_for_good();
+        self.parking.close();
         self.wire.shut_input();
-    }
-
-    fn parking(&self) -> MutexGuard<'_, Parking> {
-        self.parking.lock().expect("setting a field does not panic")
-    }
-
-    fn unpark_for_good(&self) {
-        let parking = self.parking();
-        self.closing.store(true, Ordering::SeqCst);
-        self.unparked.notify_all();
-        drop(parking);
     }
 
     /// Whether the connection is to end.
     pub fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
+        self.parking.is_closing()
     }
 
     /// Lets the client's thread sleep, until its connection is to end at the latest. `false` if
     /// that was why it woke.
     pub fn park(&self, time: Duration) -> bool {
-        self.sleep(Some(time)) != Wake::Closing
+        let wake = self.parking.sleep(Some(time), || true, || self.wire.has_hung_up());
+        wake != Wake::Closing
     }
 
     /// Lets the client's thread wait as a blocked client, whom CLIENT UNBLOCK lets go on; without a
     /// time, until something happens.
     pub fn block(&self, time: Option<Duration>) -> Wake {
-        self.parking().blocked =
-            Some(if time.is_some() { Patience::Bounded } else { Patience::Endless });
-        let wake = self.sleep(time);
-        let parking = std::mem::take(&mut *self.parking());
-        match parking.unblock {
-            // It came when the time was just over; the other client was told that it worked.
-            Some(how) if wake == Wake::TimeOver => Wake::Unblocked(how),
-            _ => wake,
-        }
+        let patience = if time.is_some() { Patience::Bounded } else { Patience::Endless };
+        self.parking.block(patience, time, || true, || self.wire.has_hung_up())
     }
 
-    /// How long this client, which waits inside a command, goes on waiting; `None` if it does not wait.
+    /// Lets the client's thread wait for the end of a pause. `false` if its connection is to end.
+    pub fn sit_out(&self, time: Duration, is_paused: impl Fn() -> bool) -> bool {
+        let hung_up = || self.wire.has_hung_up();
+        let wake = self.parking.block(Patience::Paused, Some(time), is_paused, hung_up);
+        wake != Wake::Closing
+    }
+
+    /// Lets the client's thread look again whether it still has to wait. What made it wait must have
+    /// changed before.
+    pub fn wake(&self) {
+        self.parking.wake();
+    }
+
+    /// How this client, which waits inside a command, goes on waiting; `None` if it does not wait.
     pub fn blocked(&self) -> Option<Patience> {
-        self.parking().blocked
+        self.parking.blocked()
     }
 
     /// Lets a blocked client go on; whether it was blocked.
     pub fn unblock(&self, how: Unblock) -> bool {
-        let mut parking = self.parking();
-        if parking.blocked.is_none() || parking.unblock.is_some() {
-            return false;
-        }
-        parking.unblock = Some(how);
-        self.unparked.notify_all();
-        true
+        self.parking.unblock(how)
     }
 
-    fn sleep(&self, time: Option<Duration>) -> Wake {
-        // A time that the clock cannot express never comes.
-        let end = time.and_then(|time| Instant::now().checked_add(time));
-        let asleep = |parking: &mut Parking| !self.is_closing() && parking.unblock.is_none();
-        loop {
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let nap = left.map_or(HANG_UP_LOOK, |left| left.min(HANG_UP_LOOK));
-            let wait = self.unparked.wait_timeout_while(self.parking(), nap, asleep);
-            let (parking, _) = wait.expect("setting a field does not panic");
-            let unblock = parking.unblock;
-            drop(parking);
-            match unblock {
-                _ if self.is_closing() => return Wake::Closing,
-                Some(how) => return Wake::Unblocked(how),
-                None if left == Some(nap) => return Wake::TimeOver,
-                None if self.wire.has_hung_up() => self.unpark_for_good(),
-                None => {}
-            }
-        }
+    /// Notes the command that it asks for: a number in the table, or none if there is no such command.
+    pub fn note_command(&self, command: Option<u16>) {
+        self.command.set(command.map_or(u64::MAX, u64::from));
     }
 
-    /// Notes that it runs a command now.
-    pub fn note_command(&self, command: u16, now: Instant) {
-        let active = now.saturating_duration_since(self.connected);
-        self.active_ms
-            .store(u64::try_from(active.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.command.store(command, Ordering::Relaxed);
-        self.commands.fetch_add(1, Ordering::Relaxed);
+    /// The number of its last command, if it named one that exists.
+    pub fn last_command(&self) -> Option<u16> {
+        u16::try_from(self.command.get()).ok()
     }
 
     /// Seconds since the client connected.
-    pub fn age_seconds(&self) -> u64 {
-        self.connected.elapsed().as_secs()
+    pub fn age_seconds(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.connected_ms) / 1000
     }
 
-    /// Seconds since its last request.
-    pub fn idle_seconds(&self) -> u64 {
-        let active = Duration::from_millis(self.active_ms.load(Ordering::Relaxed));
-        self.connected.elapsed().saturating_sub(active).as_secs()
+    /// Seconds since something came from it or went to it.
+    pub fn idle_seconds(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.active_ms.get()) / 1000
+    }
+
+    /// The number by which the system knows its socket, where it does.
+    pub fn descriptor(&self) -> Option<i64> {
+        self.wire.descriptor()
+    }
+
+    /// Bytes of memory that it takes, but for the stack of its thread.
+    pub fn memory_bytes(&self) -> usize {
+        let texts = self.texts();
+        let texts_bytes = texts.name.len()
+            + texts.library_name.len()
+            + texts.library_version.len()
+            + texts.user.len();
+        let gauges = [&self.args_bytes, &self.reply_room_bytes].map(|gauge| gauge.get() as usize);
+        // Requests are read into a buffer that is there from the start and grows when one is large.
+        let query_bytes = limits::READ_BUFFER_BYTES.max(self.query_bytes.get() as usize);
+        size_of::<Self>()
+            + size_of::<Client>()
+            + texts_bytes
+            + query_bytes
+            + gauges.iter().sum::<usize>()
+            + self.outbox().map_or(0, Outbox::len)
     }
 }
 
@@ -319,6 +279,10 @@ pub struct Client {
     pub closing: Option<Closing>,
     /// Set when the client has taken another name, which its thread then carries too.
     pub renamed: bool,
+    /// Bytes of replies to earlier requests of the same pipeline, which go out with the next one.
+    pub unsent_bytes: usize,
+    /// What those who monitor are to be told once the reply is on its way.
+    pub monitor_lines: Vec<u8>,
     /// Set by MONITOR: its reply goes out before the first line that it makes the client see.
     pub joins_monitors: bool,
     /// The settings when the current request was read.
@@ -342,6 +306,8 @@ impl Client {
             reply_mode: ReplyMode::default(),
             closing: None,
             renamed: false,
+            unsent_bytes: 0,
+            monitor_lines: Vec::new(),
             joins_monitors: false,
             settings,
             waited: Duration::ZERO,
@@ -366,7 +332,7 @@ impl Client {
     /// Selects a database, which must be below the number of databases.
     pub fn select(&mut self, db: usize) {
         self.db = db;
-        self.record.db.store(db, Ordering::Relaxed);
+        self.record.db.set_count(db);
     }
 
     /// Takes a name; an empty one is none.
@@ -383,10 +349,16 @@ impl Client {
         self.rename(String::new());
         // A reply to be skipped is this one.
         if self.reply_mode == ReplyMode::Off {
-            self.reply_mode = ReplyMode::On;
+            self.set_reply_mode(ReplyMode::On);
         }
-        self.record.no_evict.store(false, Ordering::Relaxed);
-        self.record.no_touch.store(false, Ordering::Relaxed);
+        self.record.no_evict.set(false);
+        self.record.no_touch.set(false);
+    }
+
+    /// Chooses whether replies are sent.
+    pub fn set_reply_mode(&mut self, mode: ReplyMode) {
+        self.reply_mode = mode;
+        self.record.muted.set(mode == ReplyMode::Off);
     }
 
     /// Whether it has to authenticate before anything else.
@@ -398,7 +370,6 @@ impl Client {
     /// Chooses a protocol.
     pub fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;
-        // 2 or 3.
-        self.record.protocol.store(protocol.number() as u8, Ordering::Relaxed);
+        self.record.protocol.set(protocol.number().unsigned_abs());
     }
 }

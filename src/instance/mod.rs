@@ -4,17 +4,23 @@
 //! Knows no sockets and no commands; several instances live side by side in one process.
 
 mod client;
+mod gauge;
 mod histogram;
 mod outbox;
+mod parking;
+mod pause;
 mod process;
 mod registry;
 mod slowlog;
 mod stats;
 mod stop;
 
-pub use client::{Client, ClientRecord, Closing, Patience, ReplyMode, Unblock, Wake, Wire};
+pub use client::{Client, ClientRecord, ClientTexts, Closing, ReplyMode, Wire};
+pub use gauge::{Gauge, Switch};
 pub use histogram::{Distribution, Histogram};
-pub use outbox::Outbox;
+pub use outbox::{Outbox, Put};
+pub use parking::{Parking, Patience, Unblock, Wake};
+pub use pause::{Pause, PauseMode};
 pub use process::{CpuTimes, Memory, Process};
 pub use registry::Registry;
 pub use slowlog::{SlowEntry, Slowlog};
@@ -23,7 +29,7 @@ pub use stop::Stop;
 
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Due, Keyspace, LockPlan};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -38,6 +44,8 @@ pub struct Instance {
     pub clock: Clock,
     /// Who is connected.
     pub clients: Registry,
+    /// Whether they have to wait.
+    pub pause: Pause,
     /// What was counted.
     pub stats: Stats,
     /// Which commands were slow.
@@ -68,6 +76,7 @@ impl Instance {
             config: Config::new(settings),
             clock,
             clients: Registry::default(),
+            pause: Pause::default(),
             stats: Stats::new(command_count),
             stop: Stop::default(),
             started: Instant::now(),
@@ -80,7 +89,11 @@ impl Instance {
     }
 
     /// Removes what is due now; what the reaper does whenever it wakes.
-    pub fn reap(&self) -> crate::keyspace::Due {
+    pub fn reap(&self) -> Due {
+        // What expires is a change as well.
+        if self.pause.rest(self.now_ms()).is_some() {
+            return Due { removed: 0, more: false };
+        }
         let started = Instant::now();
         let due = self.keyspace.reap(self.now_ms());
         self.stats.add_expired(due.removed);
@@ -101,6 +114,20 @@ impl Instance {
     /// For how long the server has been up.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Lets commands wait. When this returns, none of them runs any more.
+    pub fn pause(&self, mode: PauseMode, until_ms: u64) {
+        self.pause.start(mode, until_ms, self.now_ms());
+        // Writes that hold a lock now may have looked before; the next ones to get it look again.
+        drop(self.keyspace.lock_shared(&LockPlan::All));
+    }
+
+    /// Lets commands that wait go on.
+    pub fn unpause(&self) {
+        self.pause.end();
+        self.clients.wake_all();
+        self.reaper.ring();
     }
 
     /// Unix time in milliseconds as deadlines count it.

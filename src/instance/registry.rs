@@ -39,6 +39,17 @@ impl Registry {
         self.clients().remove(&id);
     }
 
+    /// Ends a client's connection, whatever it does. `false` if it was gone already.
+    pub fn kill(&self, id: u64) -> bool {
+        // It is gone for everybody from now on, however long its thread takes to notice.
+        let record = self.clients().remove(&id);
+        self.remove_monitor(id);
+        record.is_some_and(|record| {
+            record.kill();
+            true
+        })
+    }
+
     /// The client with this id.
     pub fn get(&self, id: u64) -> Option<Arc<ClientRecord>> {
         self.clients().get(&id).cloned()
@@ -47,6 +58,11 @@ impl Registry {
     /// Every client, oldest first.
     pub fn all(&self) -> Vec<Arc<ClientRecord>> {
         self.clients().values().cloned().collect()
+    }
+
+    /// Lets every client that waits look again whether it still has to.
+    pub fn wake_all(&self) {
+        self.all().iter().for_each(|record| record.wake());
     }
 
     /// Number of clients.
@@ -62,6 +78,7 @@ impl Registry {
     /// Makes a client see every command.
     pub fn add_monitor(&self, record: Arc<ClientRecord>) {
         let mut monitors = self.monitors();
+        record.monitor.set(true);
         monitors.push(record);
         self.monitor_count.store(monitors.len(), Ordering::SeqCst);
     }
@@ -70,7 +87,13 @@ impl Registry {
     pub fn remove_monitor(&self, id: u64) {
         if self.has_monitors() {
             let mut monitors = self.monitors();
-            monitors.retain(|record| record.id != id);
+            monitors.retain(|record| {
+                let stays = record.id != id;
+                if !stays {
+                    record.monitor.set(false);
+                }
+                stays
+            });
             self.monitor_count.store(monitors.len(), Ordering::SeqCst);
         }
     }
@@ -83,7 +106,7 @@ impl Registry {
     /// Sends a line to everyone who sees every command.
     pub fn tell_monitors(&self, line: &[u8]) {
         // Under the lock: all monitors see commands in the same order.
-        for record in self.monitors().iter() {
+        for record in self.monitors().iter().filter(|record| !record.muted.is_on()) {
             record.push(line);
         }
     }

@@ -76,6 +76,9 @@ pub struct Request {
     args: Vec<Arg>,
     /// Whether it came as a line, so that somebody typed it.
     pub inline: bool,
+    /// Whether commands copy the large arguments that they keep, since somebody wants to see the
+    /// request whole afterwards.
+    pub whole: bool,
 }
 
 impl Request {
@@ -109,6 +112,11 @@ impl Request {
     /// The arena and the arguments, for a command that takes large ones.
     pub fn parts_mut(&mut self) -> (&[u8], &mut [Arg]) {
         (&self.arena, &mut self.args)
+    }
+
+    /// Bytes of all arguments.
+    pub fn bytes(&self) -> usize {
+        self.args.iter().map(Arg::len).sum()
     }
 
     /// Bytes of memory that the arguments take.

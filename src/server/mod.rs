@@ -118,6 +118,7 @@ impl Server {
     /// Moves the server's clock forward. When this returns, keys that are due by then are gone.
     pub fn advance(&self, by: Duration) {
         self.instance.clock.advance(by);
+        self.instance.clients.wake_all();
         if !self.instance.reaper.is_paused() {
             while self.instance.reap().more {}
         }
@@ -215,6 +216,10 @@ fn reap(instance: &Instance) {
             alarm.sleep(None);
             continue;
         }
+        if let Some(rest) = instance.pause.rest(instance.now_ms()) {
+            alarm.sleep(Some(rest));
+            continue;
+        }
         if instance.reap().more {
             std::thread::yield_now();
             continue;
@@ -240,10 +245,13 @@ fn keep_house(instance: &Instance) {
         if timeout == 0 {
             continue;
         }
+        let now_ms = instance.now_ms();
         for record in instance.clients.all() {
-            if record.idle_seconds() > timeout && !record.monitor.load(Ordering::Relaxed) {
+            // Those who wait by their own wish, or ours, are not idle.
+            let waits = || record.monitor.is_on() || record.blocked().is_some();
+            if record.idle_seconds(now_ms) > timeout && !waits() {
                 log::debug!("Closing idle client {}", record.peer);
-                record.kill();
+                instance.clients.kill(record.id);
             }
         }
     }

@@ -3,19 +3,18 @@
 //! So a session never has to think about flushing: as long as requests are buffered replies gather,
 //! and the read that would block writes them all at once.
 
-use crate::instance::{ClientRecord, Stats};
+use crate::instance::{ClientRecord, Instance, Put};
 use crate::limits;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// One connection's socket.
 pub struct Link<'s> {
     stream: &'s TcpStream,
     record: Arc<ClientRecord>,
-    stats: &'s Stats,
+    instance: &'s Instance,
     /// Replies that were not yet sent.
     pub out: Vec<u8>,
     /// Requests taken in while the peer did not read; read before the socket is.
@@ -23,77 +22,160 @@ pub struct Link<'s> {
     backlog_read: usize,
     /// Whether replies go through the outbox.
     outbox: bool,
+    /// Bytes of requests that were not yet answered.
+    unanswered_bytes: usize,
 }
 
+const STALL_MIN: Duration = Duration::from_millis(limits::WRITE_STALL_MS_MIN);
+const STALL_MAX: Duration = Duration::from_millis(limits::WRITE_STALL_MS_MAX);
+const GLANCE: Duration = Duration::from_millis(limits::GLANCE_MS);
+
 impl<'s> Link<'s> {
-    pub fn new(stream: &'s TcpStream, record: Arc<ClientRecord>, stats: &'s Stats) -> Self {
-        let (out, backlog) = (Vec::new(), Vec::new());
-        Self { stream, record, stats, out, backlog, backlog_read: 0, outbox: false }
+    pub fn new(stream: &'s TcpStream, record: Arc<ClientRecord>, instance: &'s Instance) -> Self {
+        Self {
+            stream,
+            record,
+            instance,
+            out: Vec::new(),
+            backlog: Vec::new(),
+            backlog_read: 0,
+            outbox: false,
+            unanswered_bytes: 0,
+        }
     }
 
     /// Sets the socket up: replies leave at once, and a write that gets stuck comes back.
     pub fn prepare(&self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
-        self.stream.set_write_timeout(Some(Duration::from_millis(limits::WRITE_STALL_MS)))
+        self.stream.set_write_timeout(Some(STALL_MIN))
     }
 
     /// Sends replies through the client's outbox from now on.
-    pub fn use_outbox(&mut self) {
+    pub fn use_outbox(&mut self) -> io::Result<()> {
         self.record.open_outbox();
         self.outbox = true;
+        // The thread that writes from now on has nothing else to do.
+        self.stream.set_write_timeout(None)
+    }
+
+    /// Whether replies go through the client's outbox.
+    pub fn uses_outbox(&self) -> bool {
+        self.outbox
+    }
+
+    /// Says that a request was answered and that so many bytes were read beyond it.
+    pub fn answered(&mut self, read_bytes: usize) {
+        self.unanswered_bytes = read_bytes + self.backlog.len() - self.backlog_read;
+        self.record.query_bytes.set_count(self.unanswered_bytes);
     }
 
     /// Sends the replies that wait.
-    ///
-    /// A peer may send a long pipeline before it reads its first reply. If we then did nothing but
-    /// wait for it to read, it would wait for us to read: so a write that is stuck takes input in.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.out.is_empty() {
             return Ok(());
         }
-        self.record.output_bytes.fetch_add(self.out.len() as u64, Ordering::Relaxed);
-        self.stats.add_output(self.record.id, self.out.len());
-        if self.outbox {
-            // Replies are not bounded, as for Redis's normal clients.
-            if !self.record.open_outbox().put(&self.out, 0) {
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
-        } else {
-            let mut sent = 0;
-            while sent < self.out.len() {
-                match self.stream.write(&self.out[sent..]) {
-                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(count) => sent += count,
-                    Err(error) if is_stall(&error) => self.take_input_in()?,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
+        let peak = self.record.reply_peak_bytes.get().max(self.out.len() as u64);
+        self.record.reply_peak_bytes.set(peak);
+        self.record.reply_room_bytes.set_count(self.out.capacity());
+        let stuck = if self.outbox { self.queue()? } else { self.send()? };
+        if stuck {
+            self.record.reply_bytes.set(0);
         }
+        self.record.active_ms.set(self.instance.now_ms());
         self.out.clear();
         if self.out.capacity() > limits::IDLE_BUFFER_BYTES_MAX {
             self.out = Vec::new();
+            self.record.reply_room_bytes.set(0);
+            self.record.reply_peak_bytes.set(0);
         }
         Ok(())
     }
 
-    /// Moves what the peer has sent so far into the backlog, without waiting.
-    fn take_input_in(&mut self) -> io::Result<()> {
-        self.stream.set_nonblocking(true)?;
+    /// Writes the replies to the socket. Whether it got stuck in between.
+    ///
+    /// A peer may send a long pipeline before it reads its first reply. If we then did nothing but
+    /// wait for it to read, it would wait for us to read: so a write that is stuck takes input in.
+    fn send(&mut self) -> io::Result<bool> {
+        let (mut sent, mut patience) = (0, STALL_MIN);
+        let mut stuck = false;
+        while sent < self.out.len() {
+            match self.stream.write(&self.out[sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => sent += count,
+                Err(error) if is_stall(&error) => {
+                    stuck = true;
+                    self.record.reply_bytes.set_count(self.out.len() - sent);
+                    let next = self.wait_longer(patience)?;
+                    if next != patience {
+                        self.stream.set_write_timeout(Some(next))?;
+                    }
+                    patience = next;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        count_output(self.instance, &self.record, sent);
+        if patience != STALL_MIN {
+            self.stream.set_write_timeout(Some(STALL_MIN))?;
+        }
+        Ok(stuck)
+    }
+
+    /// Puts the replies into the outbox once there is room. Whether there was none at first.
+    fn queue(&mut self) -> io::Result<bool> {
+        let mut patience = STALL_MIN;
+        let mut stuck = false;
+        let record = Arc::clone(&self.record);
+        let outbox = record.open_outbox();
+        loop {
+            match outbox.put_patiently(&self.out, limits::OUTBOX_REPLY_BYTES_MAX, patience) {
+                Put::Queued => return Ok(stuck),
+                Put::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
+                Put::Full => {
+                    stuck = true;
+                    record.reply_bytes.set_count(self.out.len());
+                    patience = self.wait_longer(patience)?;
+                }
+            }
+        }
+    }
+
+    /// Takes input in after a write was stuck for so long; how long it may be stuck the next time. A
+    /// peer that neither reads nor sends is looked at ever more rarely.
+    fn wait_longer(&mut self, patience: Duration) -> io::Result<Duration> {
+        let sends = self.take_input_in()?;
+        Ok(if sends { STALL_MIN } else { (patience * 2).min(STALL_MAX) })
+    }
+
+    /// Moves what the peer has sent so far into the backlog. Whether there was anything.
+    fn take_input_in(&mut self) -> io::Result<bool> {
         let mut chunk = [0; limits::READ_BUFFER_BYTES];
+        let mut taken = 0;
+        // A time limit rather than non-blocking mode, which would hold for the writer thread as well.
+        self.stream.set_read_timeout(Some(GLANCE))?;
         let result = loop {
             if self.backlog.len() >= limits::BACKLOG_BYTES_MAX {
                 break Err(io::Error::other("the peer sends without reading replies"));
             }
+            // A peer that never stops sending must not keep us from writing.
+            if taken >= limits::GLANCE_BYTES_MAX {
+                break Ok(true);
+            }
             match self.stream.read(&mut chunk) {
                 // The end shows again when everything before it was read.
-                Ok(0) => break Ok(()),
-                Ok(count) => self.backlog.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
+                Ok(0) => break Ok(taken > 0),
+                Ok(count) => {
+                    self.backlog.extend_from_slice(&chunk[..count]);
+                    taken += count;
+                }
+                Err(error) if is_stall(&error) => break Ok(taken > 0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }
         };
-        self.stream.set_nonblocking(false)?;
+        self.stream.set_read_timeout(None)?;
+        self.received(taken);
         result
     }
 
@@ -107,6 +189,15 @@ impl<'s> Link<'s> {
         }
         count
     }
+
+    /// Accounts for bytes that came from the socket.
+    fn received(&mut self, count: usize) {
+        self.unanswered_bytes += count;
+        self.record.query_bytes.set_count(self.unanswered_bytes);
+        self.record.active_ms.set(self.instance.now_ms());
+        self.record.input_bytes.add(count);
+        self.instance.stats.add_input(self.record.id, count);
+    }
 }
 
 impl Read for Link<'_> {
@@ -115,32 +206,30 @@ impl Read for Link<'_> {
         if self.backlog.is_empty() {
             self.flush()?;
         }
-        let count = match self.read_backlog(into) {
-            0 => self.stream.read(into)?,
-            count => count,
-        };
-        self.record.input_bytes.fetch_add(count as u64, Ordering::Relaxed);
-        self.stats.add_input(self.record.id, count);
-        Ok(count)
+        let count = self.read_backlog(into);
+        if count > 0 {
+            return Ok(count);
+        }
+        loop {
+            match self.stream.read(into) {
+                Ok(count) => {
+                    self.received(count);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
-/// Whether a write came back because the peer does not read.
-fn is_stall(error: &io::Error) -> bool {
+/// Whether a call came back because the peer neither reads nor sends.
+pub fn is_stall(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Writes everything, however slowly the peer reads; it ends when the socket is shut.
-pub fn write_patiently(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
-    let mut sent = 0;
-    while sent < bytes.len() {
-        match stream.write(&bytes[sent..]) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => sent += count,
-            Err(error) if is_stall(&error) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+/// Accounts for bytes that went to the socket.
+pub fn count_output(instance: &Instance, record: &ClientRecord, count: usize) {
+    record.output_bytes.add(count);
+    instance.stats.add_output(record.id, count);
 }

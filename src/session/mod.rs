@@ -5,16 +5,17 @@
 
 mod link;
 
-use crate::execute::execute;
+use crate::execute::{Execution, execute};
 use crate::instance::{Client, ClientRecord, Closing, Instance, Outbox, ReplyMode, Wire};
 use crate::limits;
 use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
 use crossbeam::thread::{Scope, ScopedJoinHandle};
 use link::Link;
 use std::io::{self, BufReader, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// A socket as other threads may end it.
 struct Socket(Arc<TcpStream>);
@@ -30,15 +31,18 @@ impl Wire for Socket {
     }
 
     fn has_hung_up(&self) -> bool {
-        if self.0.set_nonblocking(true).is_err() {
-            return true;
-        }
-        let peeked = self.0.peek(&mut [0]);
-        let restored = self.0.set_nonblocking(false);
-        match peeked {
-            Ok(count) => count == 0 || restored.is_err(),
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock || restored.is_err(),
-        }
+        // A time limit rather than non-blocking mode, which would hold for the writer thread as well.
+        let glance = Some(Duration::from_millis(limits::GLANCE_MS));
+        let peeked = self.0.set_read_timeout(glance).and_then(|()| self.0.peek(&mut [0]));
+        let restored = self.0.set_read_timeout(None);
+        restored.is_err() || peeked.map_or_else(|error| !link::is_stall(&error), |count| count == 0)
+    }
+
+    fn descriptor(&self) -> Option<i64> {
+        #[cfg(unix)]
+        return Some(i64::from(std::os::fd::AsRawFd::as_raw_fd(&*self.0)));
+        #[cfg(not(unix))]
+        return None;
     }
 }
 
@@ -47,7 +51,8 @@ pub fn serve<'e>(instance: &'e Instance, stream: TcpStream, peer: SocketAddr, sc
     let stream = Arc::new(stream);
     let local = stream.local_addr().unwrap_or(peer);
     let wire = Box::new(Socket(Arc::clone(&stream)));
-    let record = Arc::new(ClientRecord::new(instance.clients.next_id(), peer, local, wire));
+    let id = instance.clients.next_id();
+    let record = Arc::new(ClientRecord::new(id, peer, local, instance.now_ms(), wire));
     name_thread(&record);
     instance.clients.add(Arc::clone(&record));
     // A stop that began before the client was added did not see it.
@@ -60,6 +65,8 @@ pub fn serve<'e>(instance: &'e Instance, stream: TcpStream, peer: SocketAddr, sc
         session.end();
     }
     instance.clients.remove(record.id);
+    // Others may hold the record, and with it the socket, for a moment longer.
+    record.kill();
 }
 
 /// Lets `top -H`, `perf` and `gdb` show which client a thread serves, where threads have names as files.
@@ -93,7 +100,7 @@ impl<'s, 'e> Session<'s, 'e> {
     {
         let settings_version = instance.config.version();
         let client = Client::new(Arc::clone(&record), instance.config.settings());
-        let link = Link::new(stream, record, &instance.stats);
+        let link = Link::new(stream, record, instance);
         Self {
             instance,
             client,
@@ -117,8 +124,9 @@ impl<'s, 'e> Session<'s, 'e> {
                 Ok(Frame::End) => break,
                 Err(ReadError::Protocol(error)) => {
                     log::debug!("{error} from client {}", self.client.record.peer);
-                    let link = self.reader.get_mut();
-                    write!(link.out, "-{error}\r\n")?;
+                    if self.client.reply_mode != ReplyMode::Off {
+                        write!(self.reader.get_mut().out, "-{error}\r\n")?;
+                    }
                     break;
                 }
                 Err(ReadError::Io(error)) => return Err(error),
@@ -140,9 +148,12 @@ impl<'s, 'e> Session<'s, 'e> {
             self.settings_version = version;
             self.client.settings = self.instance.config.settings();
         }
+        self.client.record.args_bytes.set_count(self.request.bytes());
+        let replied = self.run_request()?;
+        self.client.record.args_bytes.set(0);
+        let read_bytes = self.reader.buffer().len();
         let link = self.reader.get_mut();
-        let replied = link.out.len();
-        execute(self.instance, &mut self.client, &mut self.request, &mut link.out);
+        link.answered(read_bytes);
         match self.client.reply_mode {
             ReplyMode::On => {}
             ReplyMode::Off => link.out.truncate(replied),
@@ -156,11 +167,49 @@ impl<'s, 'e> Session<'s, 'e> {
         if link.out.len() > limits::WRITE_BUFFER_BYTES_MAX {
             link.flush()?;
         }
-        if std::mem::take(&mut self.client.renamed) {
+        self.follow_up(scope, stream)
+    }
+
+    /// Executes the request, after a pause if there is one. Where its reply begins.
+    fn run_request(&mut self) -> io::Result<usize> {
+        loop {
+            let out = &mut self.reader.get_mut().out;
+            let replied = out.len();
+            match execute(self.instance, &mut self.client, &mut self.request, out) {
+                Execution::Done => return Ok(replied),
+                Execution::AfterReplies => self.reader.get_mut().flush()?,
+                Execution::AfterPause => self.wait_out_pause()?,
+            }
+        }
+    }
+
+    /// Sleeps until no pause holds commands any more. An error if the connection ended before.
+    fn wait_out_pause(&mut self) -> io::Result<()> {
+        self.reader.get_mut().flush()?;
+        let rest = || self.instance.pause.rest(self.instance.now_ms());
+        while let Some(time) = rest() {
+            if !self.client.record.sit_out(time, || rest().is_some()) {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what a command asked for beyond its reply.
+    fn follow_up(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
+        if !self.client.monitor_lines.is_empty() {
+            let link = self.reader.get_mut();
+            // One who monitors sees its own command behind the reply.
+            if link.uses_outbox() {
+                link.flush()?;
+            }
+            self.instance.clients.tell_monitors(&self.client.monitor_lines);
+            self.client.monitor_lines.clear();
+        }
+        if mem::take(&mut self.client.renamed) {
             name_thread(&self.client.record);
         }
-        if self.client.joins_monitors {
-            self.client.joins_monitors = false;
+        if mem::take(&mut self.client.joins_monitors) {
             self.start_writer(scope, stream)?;
             self.instance.clients.add_monitor(Arc::clone(&self.client.record));
         }
@@ -173,9 +222,10 @@ impl<'s, 'e> Session<'s, 'e> {
         if self.writer.is_none() {
             let record = Arc::clone(&self.client.record);
             let stream = Arc::clone(stream);
-            self.reader.get_mut().use_outbox();
+            let instance = self.instance;
+            self.reader.get_mut().use_outbox()?;
             let thread = scope.builder().stack_size(limits::WORKER_STACK_BYTES);
-            let writer = thread.spawn(move |_| send_outbox(&record, &stream))?;
+            let writer = thread.spawn(move |_| send_outbox(instance, &record, &stream))?;
             self.writer = Some(writer);
         }
         self.reader.get_mut().flush()
@@ -194,16 +244,19 @@ impl<'s, 'e> Session<'s, 'e> {
 }
 
 /// The writer thread: sends what is queued until the outbox is closed or the client gone.
-fn send_outbox(record: &ClientRecord, stream: &TcpStream) {
+fn send_outbox(instance: &Instance, record: &ClientRecord, mut stream: &TcpStream) {
     let Some(outbox) = record.outbox() else { return };
     let mut bytes = Vec::new();
     while outbox.take(&mut bytes) {
-        if link::write_patiently(stream, &bytes).is_err() {
+        // However slowly the peer reads: it ends when the socket is shut.
+        if stream.write_all(&bytes).is_err() {
             record.kill();
             outbox.close();
             return;
         }
-        record.output_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        link::count_output(instance, record, bytes.len());
+        record.active_ms.set(instance.now_ms());
         bytes.clear();
+        bytes.shrink_to(limits::IDLE_BUFFER_BYTES_MAX);
     }
 }
