@@ -113,14 +113,10 @@ impl Spec {
 
     /// The flags that COMMAND INFO shows, in its order.
     pub fn flag_names(&self) -> impl Iterator<Item = &'static str> {
-        let flags = if self.keys.legacy().movable {
-            self.flags.and(Flags::MOVABLE_KEYS)
-        } else {
-            self.flags
-        };
         let write = self.is_write().then_some("write");
         let read = self.is_read().then_some("readonly");
-        write.into_iter().chain(read).chain(flags.names())
+        let movable = self.keys.legacy().movable.then_some("movablekeys");
+        write.into_iter().chain(read).chain(self.flags.names()).chain(movable)
     }
 }
 
@@ -165,8 +161,6 @@ impl Flags {
     pub const NO_MULTI: Self = Self(1 << 10);
     /// Allowed while a script runs too long.
     pub const ALLOW_BUSY: Self = Self(1 << 11);
-    /// Where the keys are depends on other arguments.
-    pub const MOVABLE_KEYS: Self = Self(1 << 12);
     /// Not while a replica loads asynchronously.
     pub const NO_ASYNC_LOADING: Self = Self(1 << 13);
     /// Works on keys, but none has to be named.
@@ -193,7 +187,7 @@ impl Flags {
     pub const SYSTEM: Self = Self(1 << 23);
 
     /// The names of those that COMMAND INFO shows, in its order; behind `write` and `readonly`.
-    const NAMES: [(Self, &'static str); 17] = [
+    const NAMES: [(Self, &'static str); 16] = [
         (Self::DENY_OOM, "denyoom"),
         (Self::ADMIN, "admin"),
         (Self::PUBSUB, "pubsub"),
@@ -210,7 +204,6 @@ impl Flags {
         (Self::NO_ASYNC_LOADING, "no_async_loading"),
         (Self::NO_MULTI, "no_multi"),
         (Self::ALLOW_BUSY, "allow_busy"),
-        (Self::MOVABLE_KEYS, "movablekeys"),
     ];
 
     /// The names of those that are set and that COMMAND INFO shows.
