@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use support::client::Client;
-use support::peer::Folder;
+use support::peer::{Folder, RealRedis};
+use support::reply::Reply;
 
 /// The program, running.
 struct Program {
@@ -372,4 +373,41 @@ fn an_embedder_sets_directives_by_name() {
         error("timeout", "x"),
         "directive 'timeout': argument couldn't be parsed into an integer"
     );
+}
+
+#[test]
+fn the_real_server_s_directives_are_known_and_their_errors_the_same() {
+    // Each with a reason that is ours: it is fixed while the server runs, or 7.2 knows one name more.
+    const DIFFERENT: &[&str] = &["port", "bind", "loglevel"];
+    let Some(real) = RealRedis::start(&[]) else { return };
+    let mut real = Client::connect(real.address());
+    let server = redist::Server::builder().port(0).start().unwrap();
+    let mut ours = Client::connect(server.addr());
+    let Reply::Array(listed) = real.request(&["CONFIG", "GET", "*"]).unwrap() else {
+        panic!("CONFIG GET answers an array")
+    };
+    let text = |reply: &Reply| match reply {
+        Reply::Bulk(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+        other => panic!("a bulk string, not {other}"),
+    };
+    let mut differences = Vec::new();
+    for pair in listed.chunks(2) {
+        let (name, value) = (text(&pair[0]), text(&pair[1]));
+        assert!(redist::config::find(&name).is_some(), "{name} is unknown");
+        for wrong in ["bogus", "-1", "99999999999999999999", "", "1 2", "0x10", "12%", "5kb"] {
+            let theirs = real.request(&["CONFIG", "SET", &name, wrong]).unwrap().to_string();
+            if theirs == "+OK" {
+                real.request(&["CONFIG", "SET", &name, &value]).unwrap();
+                continue;
+            }
+            let answer = ours.request(&["CONFIG", "SET", &name, wrong]).unwrap().to_string();
+            // A refusal for want of an effect comes after the checks of a value, of which we know most.
+            let is_expected =
+                DIFFERENT.contains(&name.as_str()) || answer.contains("no effect yet");
+            if answer != theirs && !is_expected {
+                differences.push(format!("{name} {wrong:?}: {answer} instead of {theirs}"));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

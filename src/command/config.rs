@@ -118,14 +118,17 @@ fn get<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 }
 
 fn set<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
-    let mut pairs = Vec::new();
+    let mut given = Vec::new();
     while !args.is_empty() {
         let name = String::from_utf8_lossy(args.bytes()?);
-        let value =
-            std::str::from_utf8(args.bytes()?).map_err(|_| CommandError::CONFIG_NOT_TEXT)?;
-        pairs.push((name, value));
+        let is_secret = config::find(&name).is_some_and(|directive| directive.is_secret);
+        given.push((name, if is_secret { args.secret()? } else { args.bytes()?.to_vec() }));
     }
-    let pairs: Vec<_> = pairs.iter().map(|(name, value)| (&**name, *value)).collect();
+    let mut pairs = Vec::new();
+    for (name, value) in &given {
+        let value = std::str::from_utf8(value).map_err(|_| CommandError::CONFIG_NOT_TEXT)?;
+        pairs.push((&**name, value));
+    }
     match context.instance.config.set(&pairs) {
         Ok(()) => Ok(Reply::Ok),
         Err(Refusal::Unknown(name)) => Err(CommandError::UnknownDirective(name)),

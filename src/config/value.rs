@@ -210,13 +210,13 @@ const UNITS: [(&str, u64); 8] = [
     ("gb", 1 << 30),
 ];
 
-/// Reads an amount of memory. No digits at all are 0, as for Redis.
+/// Reads an amount of memory. No digits at all are 0, as for Redis; too much is the most there is.
 pub fn parse_memory(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let (_, factor) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
-    let number: u64 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
-    number.checked_mul(*factor)
+    let number: u64 = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u64::MAX) };
+    Some(number.saturating_mul(*factor))
 }
 
 #[cfg(test)]
@@ -236,7 +236,7 @@ mod tests {
         let number = Kind::Integer { min: -1, max: 9 };
         let memory = Kind::Memory { min: 1, max: 1 << 20 };
         let names = Kind::Choice(&["no", "always"]);
-        let cases: [(Kind, &[&str], &str); 26] = [
+        let cases: [(Kind, &[&str], &str); 27] = [
             (Kind::Flag, &["YES"], "yes"),
             (Kind::Flag, &["no"], "no"),
             (Kind::Flag, &["1"], "! argument must be 'yes' or 'no'"),
@@ -252,6 +252,11 @@ mod tests {
             (memory, &["1KB"], "1024"),
             (memory, &["1mb"], "1048576"),
             (memory, &["1gb"], "! argument must be between 1 and 1048576 inclusive"),
+            (
+                memory,
+                &["99999999999999999999"],
+                "! argument must be between 1 and 1048576 inclusive",
+            ),
             (memory, &["1.5k"], "! argument must be a memory value"),
             (memory, &["-1"], "! argument must be a memory value"),
             (memory, &[""], "! argument must be between 1 and 1048576 inclusive"),

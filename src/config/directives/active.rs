@@ -37,6 +37,7 @@ const CLIENTS: &[Directive] = &[
     integer("timeout", "0", 0, I32_MAX)
         .sets(field!(timeout), "seconds after which an idle client is disconnected; 0 is never"),
     text("requirepass", "")
+        .secret()
         .sets(field!(requirepass), "the password that clients have to AUTH with"),
     memory("proto-max-bulk-len", "512mb", 1024 * 1024)
         .sets(field!(proto_max_bulk_len), "longest argument, hence longest string"),

@@ -26,6 +26,8 @@ pub struct Directive {
     pub default: &'static str,
     /// When it may change.
     pub change: Change,
+    /// Whether its value is nothing for the slow log and MONITOR.
+    pub is_secret: bool,
     /// What it is for, in one sentence; of a directive without effect, nothing.
     pub help: &'static str,
     /// Where redist keeps it; `None` as long as redist does not go by it.
@@ -69,7 +71,7 @@ const I32_MAX: i64 = i32::MAX as i64;
 impl Directive {
     const fn new(name: &'static str, kind: Kind, default: &'static str) -> Self {
         let change = Change::AtRunTime;
-        Self { name, alias: None, kind, default, change, help: "", field: None }
+        Self { name, alias: None, kind, default, change, is_secret: false, help: "", field: None }
     }
 
     /// Still goes by this name too.
@@ -85,6 +87,11 @@ impl Directive {
 
     const fn protected(mut self) -> Self {
         self.change = Change::Protected;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.is_secret = true;
         self
     }
 
