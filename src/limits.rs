@@ -43,6 +43,8 @@ pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024 * 1024;
 pub const WORKER_STACK_BYTES: usize = 512 * 1024;
 /// How long an idle worker waits for another connection before it ends.
 pub const WORKER_IDLE_MS: u64 = 5_000;
+/// How long a stop tries to wake a listener by connecting to it.
+pub const WAKE_PATIENCE_MS: u64 = 100;
 /// How long a stop waits for replies in flight before it closes both directions of every socket.
 pub const STOP_GRACE_MS: u64 = 400;
 
@@ -79,4 +81,5 @@ const _: () = assert!(UNAUTHENTICATED_BULK_BYTES_MAX < LARGE_BULK_BYTES_MIN as i
 const _: () = assert!(READ_BUFFER_BYTES < LARGE_BULK_BYTES_MIN);
 const _: () = assert!(SHARD_BITS <= 16, "the shard is part of a 48-bit SCAN cursor");
 const _: () = assert!(OUTBOX_REPLY_BYTES_MAX < OUTBOX_BYTES_MAX);
-const _: () = assert!(STOP_GRACE_MS < 1000, "a stop takes less than a second");
+const _: () =
+    assert!(STOP_GRACE_MS + 2 * WAKE_PATIENCE_MS < 1000, "a stop takes less than a second");

@@ -94,7 +94,7 @@ impl Builder {
         let shared = Arc::clone(&instance);
         let thread = std::thread::Builder::new()
             .name("redist".to_owned())
-            .spawn(move || run(&shared, &listeners))?;
+            .spawn(move || run(&shared, listeners))?;
         Ok(Server { instance, address, thread: Some(thread) })
     }
 }
@@ -165,19 +165,22 @@ impl Drop for Server {
     }
 }
 
-/// Serves until the server is to end, then ends everything and joins every thread.
-fn run(instance: &Instance, listeners: &[TcpListener]) -> io::Result<()> {
+/// Serves until the server is to end, then ends everything and joins every thread. Each listener
+/// belongs to its accept loop and is closed with it, so that whoever comes later is refused at once.
+fn run(instance: &Instance, listeners: Vec<TcpListener>) -> io::Result<()> {
     let pool = Pool::new(instance);
+    let addresses: Vec<SocketAddr> =
+        listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
     crossbeam::thread::scope(|scope| {
         for listener in listeners {
             let pool = &pool;
             scope.builder().name("accept".to_owned()).spawn(move |scope| {
-                accept(instance, listener, pool, scope);
+                accept(instance, &listener, pool, scope);
             })?;
         }
         scope.builder().name("reaper".to_owned()).spawn(|_| reap(instance))?;
         keep_house(instance);
-        stop(instance, listeners, &pool);
+        stop(instance, &addresses, &pool);
         Ok(())
     })
     .unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")))?;
@@ -259,12 +262,10 @@ fn keep_house(instance: &Instance) {
 
 /// Ends everything: first nobody new, then no new requests, then, after a grace for replies in
 /// flight to clients that are slow to read, no connections.
-fn stop(instance: &Instance, listeners: &[TcpListener], pool: &Pool<'_>) {
+fn stop(instance: &Instance, addresses: &[SocketAddr], pool: &Pool<'_>) {
     instance.reaper.ring();
     pool.stop();
-    for listener in listeners {
-        wake(listener);
-    }
+    addresses.iter().copied().for_each(wake);
     instance.clients.all().iter().for_each(|record| record.finish());
     let grace_ends = Instant::now() + Duration::from_millis(limits::STOP_GRACE_MS);
     if !pool.wait_until_idle(grace_ends) {
@@ -273,10 +274,12 @@ fn stop(instance: &Instance, listeners: &[TcpListener], pool: &Pool<'_>) {
 }
 
 /// Lets an accept loop return by connecting to it.
-fn wake(listener: &TcpListener) {
-    let Ok(address) = listener.local_addr() else { return };
-    if let Err(error) = TcpStream::connect(reachable(address)) {
-        log::warn!("Could not wake the listener on {address}: {error}");
+fn wake(address: SocketAddr) {
+    // Under a flood of connections ours may not get through in time, or find the loop gone with its
+    // listener already: then another connection has woken it.
+    let patience = Duration::from_millis(limits::WAKE_PATIENCE_MS);
+    if let Err(error) = TcpStream::connect_timeout(&reachable(address), patience) {
+        log::debug!("Nobody to wake on {address}: {error}");
     }
 }
 
