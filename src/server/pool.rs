@@ -29,11 +29,27 @@ pub struct Pool<'e> {
 struct State {
     /// Connections that an idle worker, or one about to start, will take at once.
     handed: VecDeque<(TcpStream, SocketAddr)>,
+    /// Connections handed over or being served.
+    connections: usize,
     /// Workers that wait for a connection.
     idle: usize,
-    /// Workers in all.
+    /// Workers whose threads are being started.
+    starting: usize,
+    /// Workers in all: never more than `maxclients`, since one is started for a connection alone.
     total: usize,
     stopping: bool,
+}
+
+impl State {
+    /// Notes that another worker starts if there are more connections than workers to take them.
+    fn begin_worker(&mut self) -> bool {
+        let wanted = self.handed.len() > self.idle + self.starting;
+        if wanted {
+            self.starting += 1;
+            self.total += 1;
+        }
+        wanted
+    }
 }
 
 impl<'e> Pool<'e> {
@@ -46,6 +62,10 @@ impl<'e> Pool<'e> {
     }
 
     /// Gives a connection to an idle worker or a new one, or refuses it.
+    ///
+    /// Starting a thread takes longer than connecting to us does. So while one starts, those who come
+    /// just queue, and it starts the next one: else a burst of connections would overflow the
+    /// system's queue, and whoever is dropped there tries again after a second.
     pub fn submit(&'e self, stream: TcpStream, peer: SocketAddr, scope: &Scope<'e>) {
         let settings = self.instance.config.settings();
         self.instance.stats.connections_received.fetch_add(1, Ordering::Relaxed);
@@ -53,27 +73,40 @@ impl<'e> Pool<'e> {
             return self.refuse(&stream, &CommandError::PROTECTED_MODE);
         }
         let mut state = self.state();
-        if state.idle > state.handed.len() {
-            state.handed.push_back((stream, peer));
-            self.handed.notify_one();
-            return;
-        }
-        if state.total >= settings.maxclients {
+        if state.connections >= settings.maxclients {
             drop(state);
             return self.refuse(&stream, &CommandError::MAX_CLIENTS);
         }
-        state.total += 1;
+        state.connections += 1;
         state.handed.push_back((stream, peer));
+        let starts = state.starting == 0 && state.begin_worker();
         drop(state);
-        let thread = scope.builder().stack_size(limits::WORKER_STACK_BYTES);
-        if let Err(error) = thread.spawn(move |scope| self.work(scope)) {
+        self.handed.notify_one();
+        if starts {
+            self.start_worker(scope);
+        }
+    }
+
+    /// Starts a worker that was noted. Where the system has no thread for it, a connection is refused
+    /// for each thread that is missing.
+    fn start_worker(&'e self, scope: &Scope<'e>) {
+        loop {
+            let thread = scope.builder().stack_size(limits::WORKER_STACK_BYTES);
+            let Err(error) = thread.spawn(move |scope| self.work(scope)) else { return };
             log::warn!("No thread for another client: {error}");
             let mut state = self.state();
+            state.starting -= 1;
             state.total -= 1;
-            let refused = state.handed.pop_back();
+            let nobody_comes = state.handed.len() > state.idle + state.starting;
+            let refused = if nobody_comes { state.handed.pop_back() } else { None };
+            state.connections -= usize::from(refused.is_some());
+            let again = state.starting == 0 && state.begin_worker();
             drop(state);
             if let Some((stream, _)) = refused {
                 self.refuse(&stream, &CommandError::MAX_CLIENTS);
+            }
+            if !again {
+                return;
             }
         }
     }
@@ -86,15 +119,26 @@ impl<'e> Pool<'e> {
 
     /// A worker: serves one connection after the other, and ends when none comes for a while.
     fn work(&'e self, scope: &Scope<'e>) {
-        while let Some((stream, peer)) = self.next() {
+        let mut state = self.state();
+        state.starting -= 1;
+        let first = state.handed.pop_front();
+        let starts = state.begin_worker();
+        drop(state);
+        if starts {
+            self.start_worker(scope);
+        }
+        let mut connection = first.or_else(|| self.next(self.state()));
+        while let Some((stream, peer)) = connection {
             session::serve(self.instance, stream, peer, scope);
+            let mut state = self.state();
+            state.connections -= 1;
+            connection = self.next(state);
         }
         self.state().total -= 1;
         self.ended.notify_all();
     }
 
-    fn next(&self) -> Option<(TcpStream, SocketAddr)> {
-        let mut state = self.state();
+    fn next(&self, mut state: MutexGuard<'_, State>) -> Option<(TcpStream, SocketAddr)> {
         if let Some(handed) = state.handed.pop_front() {
             return Some(handed);
         }
