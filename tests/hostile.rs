@@ -12,14 +12,11 @@ use redist::Server;
 use redist::config::Settings;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{RwLock, RwLockReadGuard};
+use std::sync::RwLockReadGuard;
 use std::time::Duration;
 use support::client::{Client, frame};
 use support::peer::RealRedis;
 use support::watch::{self, Panics, eventually};
-
-/// Memory is the process's, so the test that measures it runs alone.
-static MEASURING: RwLock<()> = RwLock::new(());
 
 /// A server under attack.
 struct Target {
@@ -33,8 +30,7 @@ impl Target {
     }
 
     fn with(settings: Settings) -> Self {
-        let guard = MEASURING.read().unwrap_or_else(|poison| poison.into_inner());
-        Self { _others_may_run: Some(guard), ..Self::alone(settings) }
+        Self { _others_may_run: Some(watch::together()), ..Self::alone(settings) }
     }
 
     fn alone(settings: Settings) -> Self {
@@ -332,7 +328,7 @@ fn garbage_ends_its_own_connection_at_most() {
 
 #[test]
 fn a_length_that_is_claimed_takes_no_memory() {
-    let _alone = MEASURING.write().unwrap_or_else(|poison| poison.into_inner());
+    let _alone = watch::alone();
     let target = Target::alone(Settings::default());
     target.serves();
     let count = watch::connections_possible(1000);

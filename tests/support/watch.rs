@@ -1,6 +1,6 @@
 //! What a test watches from outside: conditions that come true, panics, memory, threads.
 
-use std::sync::{Mutex, Once};
+use std::sync::{Mutex, Once, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// Long enough for a busy machine; a condition that takes longer does not come true.
@@ -15,7 +15,7 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Panics of threads that are no test's: those of a server, which serves on after most of them.
+/// Panics outside of the tests: those of a server, which serves on after most of them.
 pub struct Panics;
 
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -27,15 +27,10 @@ impl Panics {
         ONCE.call_once(|| {
             let print = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
-                let thread = std::thread::current();
-                // The test harness names a test's thread after it; nothing else is named so.
-                let is_test =
-                    thread.name().is_some_and(|name| name.contains('_') || name == "main");
-                if !is_test {
-                    PANICS
-                        .lock()
-                        .unwrap_or_else(|poison| poison.into_inner())
-                        .push(info.to_string());
+                // A test that fails says so itself.
+                if !info.location().is_some_and(|location| location.file().starts_with("tests")) {
+                    let mut panics = PANICS.lock().unwrap_or_else(|poison| poison.into_inner());
+                    panics.push(info.to_string());
                 }
                 print(info);
             }));
@@ -57,9 +52,31 @@ pub fn resident_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Threads of this process, where the system tells.
-pub fn thread_count() -> Option<usize> {
-    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+/// Names of the threads of servers in this process, where the system tells.
+pub fn server_threads() -> Option<Vec<String>> {
+    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
+    // A thread may end between being listed and being asked.
+    let names = tasks.flatten().filter_map(|task| {
+        let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        Some(name.trim_end().to_owned())
+    });
+    let is_server = |name: &String| {
+        ["redist", "accept", "reaper"].contains(&name.as_str()) || name.starts_with("client-")
+    };
+    Some(names.filter(is_server).collect())
+}
+
+/// Memory and threads are the process's: what measures them runs alone, everything else together.
+static MEASURING: RwLock<()> = RwLock::new(());
+
+/// Held by a test that measures.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    MEASURING.write().unwrap_or_else(|poison| poison.into_inner())
+}
+
+/// Held by a test that would disturb one that measures.
+pub fn together() -> RwLockReadGuard<'static, ()> {
+    MEASURING.read().unwrap_or_else(|poison| poison.into_inner())
 }
 
 /// How many connections to a server in this process may be open at once, at most `wanted`: each takes
