@@ -411,3 +411,16 @@ fn the_real_server_s_directives_are_known_and_their_errors_the_same() {
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
+
+#[test]
+fn the_slow_log_keeps_no_password() {
+    let builder = redist::Server::builder().port(0).directive("slowlog-log-slower-than", "0");
+    let server = builder.unwrap().start().unwrap();
+    let mut client = Client::connect(server.addr());
+    assert_eq!(client.ask("CONFIG SET timeout 9 RequirePass s3cret"), "+OK");
+    // Noted once the reply is on its way: the next reply comes behind it.
+    client.ask("PING");
+    let noted = server.instance().slowlog.newest(2).pop().unwrap();
+    let words: Vec<_> = noted.args.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
+    assert_eq!(words, ["CONFIG", "SET", "timeout", "9", "RequirePass", "(redacted)"]);
+}

@@ -1,7 +1,7 @@
 //! The directives: one row each, from which options, configuration file, environment, CONFIG and
 //! `--help` follow.
 //!
-//! A row in [`directives`] names a directive with its kind and its default. Those that redist goes by
+//! A [`Directive`] is a row: a name with its kind and its default. Those that redist goes by
 //! have a typed field in [`Settings`]; the others are known by name, have the one value that is true
 //! for redist, and whoever asks for another one is told so. [`Config`] holds the settings in force.
 //!
