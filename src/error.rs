@@ -153,6 +153,17 @@ impl CommandError {
     /// COMMAND GETKEYS of a request whose keys cannot be told.
     pub const INVALID_ARGUMENTS: Self = Self::text("ERR Invalid arguments specified for command");
 
+    /// A number of keys that is none, or not positive.
+    pub const NO_NUMKEYS: Self = Self::text("ERR numkeys should be greater than 0");
+    /// More keys announced than there are arguments.
+    pub const NUMKEYS_BEYOND_ARGS: Self =
+        Self::text("ERR Number of keys can't be greater than number of args");
+    /// A LIMIT that is no number, or negative.
+    pub const NEGATIVE_LIMIT: Self = Self::text("ERR LIMIT can't be negative");
+    /// NOVALUES in a scan through something without values.
+    pub const NOVALUES_OUTSIDE_HSCAN: Self =
+        Self::text("ERR NOVALUES option can only be used in HSCAN");
+
     /// An error with a fixed text, code included: `CommandError::text("ERR no such key")`.
     pub const fn text(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))

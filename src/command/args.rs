@@ -91,6 +91,32 @@ impl<'v> Args<'v> {
         i32::try_from(self.integer()?).map_err(|_| CommandError::not_between(min, max))
     }
 
+    /// The next argument as how many elements to pop: not negative.
+    pub fn count(&mut self) -> Result<usize, CommandError> {
+        let count = parse_integer(self.bytes()?).and_then(|count| usize::try_from(count).ok());
+        count.ok_or(CommandError::NOT_POSITIVE)
+    }
+
+    /// The next argument as how many elements to choose at random; negative allows repetition.
+    pub fn signed_count(&mut self) -> Result<i64, CommandError> {
+        let count = self.integer()?;
+        if count == i64::MIN {
+            Err(CommandError::not_between(-i64::MAX, i64::MAX))
+        } else {
+            Ok(count)
+        }
+    }
+
+    /// The next argument as the number of keys behind it, which have to be there.
+    pub fn numkeys(&mut self) -> Result<usize, CommandError> {
+        let count = parse_integer(self.bytes()?).and_then(|count| usize::try_from(count).ok());
+        match count {
+            None | Some(0) => Err(CommandError::NO_NUMKEYS),
+            Some(count) if count > self.len() => Err(CommandError::NUMKEYS_BEYOND_ARGS),
+            Some(count) => Ok(count),
+        }
+    }
+
     /// The next argument as the number of a database, of which there are `count`.
     pub fn db(&mut self, count: usize) -> Result<usize, CommandError> {
         let index = usize::try_from(self.small_integer()?);

@@ -25,6 +25,7 @@ mod object;
 mod replication;
 mod scan;
 mod server;
+mod set;
 mod slowlog;
 mod spec;
 mod string;

@@ -44,7 +44,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 ];
 
 /// What SCAN shows without COUNT.
-const COUNT_DEFAULT: i64 = 10;
+const COUNT_DEFAULT: usize = 10;
 
 fn keys<'v>(walk: &'v Walk<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let pattern = Pattern(args.bytes()?);
@@ -58,35 +58,92 @@ fn randomkey<'v>(walk: &'v Walk<'_>, _: &mut Args<'v>) -> Outcome<'v> {
 }
 
 fn scan<'v>(walk: &'v Walk<'_>, args: &mut Args<'v>) -> Outcome<'v> {
-    let cursor = parse_cursor(args.bytes()?).ok_or(CommandError::INVALID_CURSOR)?;
-    let (mut pattern, mut count, mut kind) = (Pattern(b"*"), COUNT_DEFAULT, None);
-    while !args.is_empty() {
-        if args.len() < 2 {
-            return Err(CommandError::Syntax);
-        } else if args.word("COUNT") {
-            count = args.integer()?;
-            if count < 1 {
-                return Err(CommandError::Syntax);
-            }
-        } else if args.word("MATCH") {
-            pattern = Pattern(args.bytes()?);
-        } else if args.word("TYPE") {
-            kind = Some(parse_type(args.bytes()?)?);
-        } else {
-            return Err(CommandError::Syntax);
+    let cursor = Cursor::parse(args)?;
+    let options = ScanOptions::parse(args, |args, options| {
+        let is_type = args.word("TYPE");
+        if is_type {
+            options.kind = Some(parse_type(args.bytes()?)?);
         }
-    }
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
+        Ok(is_type)
+    })?;
     // Patterns are tried when no lock is held: one of them may take its time.
     let mut seen = Strings::default();
-    let next = walk.scan(cursor, count, |entry| {
-        if kind.is_none_or(|kind| entry.value.kind().name() == kind) {
+    let next = walk.scan(cursor.0, options.count, |entry| {
+        if options.kind.is_none_or(|kind| entry.value.kind().name() == kind) {
             seen.push(entry.key());
         }
     });
     let mut found = Strings::default();
-    found.extend(seen.iter().filter(|key| pattern.matches(key)));
+    found.extend(seen.iter().filter(|key| options.matches(key)));
     Ok(Reply::Array(vec![Reply::text(next.to_string()), Reply::Strings(found)]))
+}
+
+/// Where a scan goes on: 0 is its start and its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cursor(pub(super) u64);
+
+impl Cursor {
+    /// The end of a scan.
+    pub(super) const END: Self = Self(0);
+
+    /// The next argument as a cursor.
+    pub(super) fn parse(args: &mut Args<'_>) -> Result<Self, CommandError> {
+        parse_cursor(args.bytes()?).map(Self).ok_or(CommandError::INVALID_CURSOR)
+    }
+
+    /// One step of a scan as a reply.
+    pub(super) fn reply(self, shown: Vec<Reply<'_>>) -> Reply<'_> {
+        Reply::Array(vec![Reply::text(self.0.to_string()), Reply::Array(shown)])
+    }
+}
+
+/// The options that all scans have.
+pub(super) struct ScanOptions<'v> {
+    pattern: Pattern<'v>,
+    /// About how many elements to look at.
+    pub(super) count: usize,
+    /// The only type to show, of SCAN.
+    kind: Option<&'static str>,
+}
+
+impl<'v> ScanOptions<'v> {
+    /// Reads all options; `other` reads those that not all scans have, and says whether it did.
+    pub(super) fn parse(
+        args: &mut Args<'v>,
+        mut other: impl FnMut(&mut Args<'v>, &mut Self) -> Result<bool, CommandError>,
+    ) -> Result<Self, CommandError> {
+        let mut options = Self { pattern: Pattern(b"*"), count: COUNT_DEFAULT, kind: None };
+        while !args.is_empty() {
+            if args.len() >= 2 && args.word("COUNT") {
+                let count = args.integer()?;
+                if count < 1 {
+                    return Err(CommandError::Syntax);
+                }
+                options.count = usize::try_from(count).unwrap_or(usize::MAX);
+            } else if args.len() >= 2 && args.word("MATCH") {
+                options.pattern = Pattern(args.bytes()?);
+            } else if !other(args, &mut options)? {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(options)
+    }
+
+    /// The options of a scan through the members of one key.
+    pub(super) fn for_members(args: &mut Args<'v>) -> Result<Self, CommandError> {
+        Self::parse(args, |args, _| {
+            if args.word("NOVALUES") {
+                Err(CommandError::NOVALUES_OUTSIDE_HSCAN)
+            } else {
+                Ok(false)
+            }
+        })
+    }
+
+    /// Whether an element is to be shown.
+    pub(super) fn matches(&self, element: &[u8]) -> bool {
+        self.pattern.matches(element)
+    }
 }
 
 /// A pattern for keys. A lone star matches the empty key, too, which other patterns of stars do not.

@@ -6,7 +6,7 @@
 use super::entry::Entry;
 use super::view::{Key, ReadView, WriteView};
 use crate::error::CommandError;
-use crate::value::{Collection, Value};
+use crate::value::{Collection, EncodingLimits, Value};
 
 /// What a change did, for the record: how many elements came, went or got another value, and what to
 /// answer. A change of none leaves the key unmodified in every sense.
@@ -41,12 +41,32 @@ impl ReadView<'_> {
     pub fn collection<T: Collection>(&self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
         self.get(key).map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
     }
+
+    /// How large a collection may grow before it leaves its compact form.
+    pub fn encoding_limits(&self) -> EncodingLimits {
+        self.moment().encoding
+    }
 }
 
 impl WriteView<'_, '_> {
     /// The collection at a key, to look at: counted as hit or miss, and its access clock moved.
     pub fn collection<T: Collection>(&mut self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
         self.get(key).map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
+    }
+
+    /// The collection at a key without any trace, together with others.
+    pub fn look_at<T: Collection>(&self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
+        let value = self.entry(key).map(|entry| &entry.value);
+        value.map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
+    }
+
+    /// Removes a key and gives the collection that it held.
+    pub fn take_collection<T: Collection>(
+        &mut self,
+        key: Key<'_>,
+    ) -> Result<Option<T>, CommandError> {
+        self.expect_type::<T>(key)?;
+        Ok(self.take(key).and_then(|entry| T::from_value(entry.value)))
     }
 
     /// The error that a command for another type answers, before it parses or does more.

@@ -92,6 +92,11 @@ impl<'l> ReadView<'l> {
         fastrand::Rng::with_seed(self.moment.seed)
     }
 
+    /// The moment of this critical section.
+    pub(super) fn moment(&self) -> Moment {
+        self.moment
+    }
+
     /// The entry of a key without any trace: not counted, not touched.
     pub fn entry(&self, key: Key<'_>) -> Option<&Entry> {
         live(self.locked, self.db, key, self.moment.now_ms)

@@ -1,7 +1,7 @@
 //! Replies as bytes: the one place that tells RESP2 from RESP3.
 
 use super::number::{format_double, write_integer};
-use super::reply::Reply;
+use super::reply::{Reply, Shape};
 use crate::error::CommandError;
 
 /// The protocol version that a client chose with HELLO.
@@ -76,6 +76,7 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
         }
         Reply::Verbatim(text) => bulk(text.as_bytes(), out),
         Reply::Error(error) => encode_error(&error, out),
+        Reply::Stream(shape, items) => stream(shape, items, protocol, out),
         Reply::Bulks(items) => {
             header(b'*', items.len() as i64, out);
             items.for_each(|item| bulk(&item, out));
@@ -104,6 +105,28 @@ pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
 fn sequence(mark: u8, items: Vec<Reply<'_>>, protocol: Protocol, out: &mut Vec<u8>) {
     header(mark, items.len() as i64, out);
     for item in items {
+        encode(item, protocol, out);
+    }
+}
+
+fn stream(
+    shape: Shape,
+    items: Box<dyn ExactSizeIterator<Item = Reply<'_>> + '_>,
+    protocol: Protocol,
+    out: &mut Vec<u8>,
+) {
+    let length = items.len() as i64;
+    let resp3 = protocol == Protocol::Resp3;
+    match shape {
+        Shape::Set if resp3 => header(b'~', length, out),
+        Shape::Map if resp3 => header(b'%', length / 2, out),
+        Shape::Pairs if resp3 => header(b'*', length / 2, out),
+        _ => header(b'*', length, out),
+    }
+    for (index, item) in items.enumerate() {
+        if resp3 && shape == Shape::Pairs && index % 2 == 0 {
+            header(b'*', 2, out);
+        }
         encode(item, protocol, out);
     }
 }

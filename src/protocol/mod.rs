@@ -10,6 +10,6 @@ mod request;
 mod strings;
 
 pub use encode::{Protocol, encode, encode_error};
-pub use reply::{Outcome, Reply};
+pub use reply::{Outcome, Reply, Shape};
 pub use request::{Arg, Frame, ReadError, Request, RequestLimits, read_request, split_inline};
 pub use strings::Strings;

@@ -45,10 +45,25 @@ pub enum Reply<'v> {
     Error(CommandError),
     /// Many bulk strings that are not worth a vector of replies.
     Bulks(Box<dyn ExactSizeIterator<Item = Cow<'v, [u8]>> + 'v>),
+    /// Many replies that are made one by one while they are written.
+    Stream(Shape, Box<dyn ExactSizeIterator<Item = Reply<'v>> + 'v>),
     /// Many bulk strings in one allocation.
     Strings(Strings),
     /// Nothing is written: the connection ends, or the answer went another way.
     Nothing,
+}
+
+/// What a stream of replies is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Elements in order.
+    Array,
+    /// Elements without order; in RESP2 an array.
+    Set,
+    /// Keys and values in turn; in RESP2 a flat array.
+    Map,
+    /// Firsts and seconds in turn: in RESP2 a flat array, in RESP3 an array of two-element arrays.
+    Pairs,
 }
 
 impl<'v> Reply<'v> {

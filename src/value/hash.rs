@@ -194,7 +194,12 @@ impl Hash {
 
     /// Shows about `count` fields from a cursor on and gives the cursor to go on from, 0 at the end. As
     /// for sets, compact hashes are shown whole and tables from their last position to their first.
-    pub fn scan(&self, cursor: u64, count: usize, mut show: impl FnMut(Text<'_>, Text<'_>)) -> u64 {
+    pub fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        count: usize,
+        mut show: impl FnMut(Text<'a>, Text<'a>),
+    ) -> u64 {
         let Fields::Table(table) = &self.fields else {
             self.iter().for_each(|(field, value)| show(field, value));
             return 0;

@@ -127,6 +127,8 @@ impl From<StringValue> for Value {
 pub trait Collection: Into<Value> {
     /// The collection in a value, if it is of this type.
     fn of(value: &Value) -> Option<&Self>;
+    /// The collection out of a value, if it is of this type.
+    fn from_value(value: Value) -> Option<Self>;
     /// The same, to change it.
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
     /// Whether it has no elements left.
@@ -144,6 +146,10 @@ macro_rules! collection {
         impl Collection for $type {
             fn of(value: &Value) -> Option<&Self> {
                 if let Value::$type(collection) = value { Some(collection) } else { None }
+            }
+
+            fn from_value(value: Value) -> Option<Self> {
+                if let Value::$type(collection) = value { Some(*collection) } else { None }
             }
 
             fn of_mut(value: &mut Value) -> Option<&mut Self> {

@@ -216,7 +216,7 @@ impl Set {
     ///
     /// Compact sets are shown whole. A table is walked from its last position to its first: a removal
     /// moves the last member into the gap, so a member that stays is never skipped.
-    pub fn scan(&self, cursor: u64, count: usize, mut show: impl FnMut(Member<'_>)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut show: impl FnMut(Member<'a>)) -> u64 {
         let Self::Table(table) = self else {
             self.iter().for_each(show);
             return 0;
