@@ -215,6 +215,7 @@ fn call(
         seed: client.rng.u64(..),
         access: access_mode(client, found),
         encoding: EncodingLimits::new(&client.settings),
+        string_bytes_max: usize::try_from(client.settings.proto_max_bulk_len).unwrap_or(usize::MAX),
     };
     let (plan, known_hash) = lock_plan(instance, spec.keys, request);
     let (protocol, inline) = (client.protocol, request.inline);

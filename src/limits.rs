@@ -74,6 +74,8 @@ pub const SCAN_STEPS_PER_SHARD_MAX: usize = 64;
 
 /// Longest string that is reported, and in Redis stored, as `embstr`.
 pub const EMBSTR_BYTES_MAX: usize = 44;
+/// The most that a string which grows keeps in reserve.
+pub const STRING_SPARE_BYTES_MAX: usize = 1024 * 1024;
 /// Longest text that can be a 64-bit integer, sign included.
 pub const INTEGER_TEXT_BYTES_MAX: usize = 20;
 

@@ -1,7 +1,7 @@
 //! What one row of the table says.
 
 use super::args::Args;
-pub use super::keys::{KeyFlags, Keys};
+use super::keys::Keys;
 use crate::instance::{Client, Instance};
 use crate::keyspace::{ReadView, Walk, WriteView};
 use crate::protocol::Outcome;

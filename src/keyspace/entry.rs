@@ -23,7 +23,21 @@ const DEADLINE_BYTES: usize = size_of::<u64>();
 impl Entry {
     /// A key without deadline.
     pub fn new(key: &[u8], value: Value, access: Access) -> Self {
-        Self { bytes: key.into(), value, access, has_deadline: false }
+        Self::with_deadline(key, value, access, None)
+    }
+
+    /// A key that may have a deadline. The database's index has to agree: only `Database` gives one.
+    pub(super) fn with_deadline(
+        key: &[u8],
+        value: Value,
+        access: Access,
+        deadline_ms: Option<u64>,
+    ) -> Self {
+        let bytes = match deadline_ms {
+            Some(deadline) => [&deadline.to_le_bytes(), key].concat().into(),
+            None => key.into(),
+        };
+        Self { bytes, value, access, has_deadline: deadline_ms.is_some() }
     }
 
     /// The same value, deadline and access clock under another name.
@@ -32,9 +46,7 @@ impl Entry {
             return self;
         }
         let deadline_ms = self.deadline_ms();
-        let mut renamed = Self::new(key, self.value, self.access);
-        renamed.set_deadline(deadline_ms);
-        renamed
+        Self::with_deadline(key, self.value, self.access, deadline_ms)
     }
 
     /// The key's bytes.
@@ -63,10 +75,7 @@ impl Entry {
                 self.bytes[..DEADLINE_BYTES].copy_from_slice(&deadline.to_le_bytes());
             }
             (Some(deadline), false) => {
-                let mut bytes = Vec::with_capacity(DEADLINE_BYTES + self.bytes.len());
-                bytes.extend_from_slice(&deadline.to_le_bytes());
-                bytes.extend_from_slice(&self.bytes);
-                self.bytes = bytes.into_boxed_slice();
+                self.bytes = [&deadline.to_le_bytes(), &*self.bytes].concat().into();
                 self.has_deadline = true;
             }
             (None, true) => {

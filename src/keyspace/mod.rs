@@ -22,7 +22,7 @@ pub use effects::Effects;
 pub use entry::Entry;
 pub use locks::{LockPlan, Locked};
 pub use shard::Database;
-pub use view::{Key, Moment, ReadView, WriteView};
+pub use view::{Deadline, Key, Moment, ReadView, WriteView};
 pub use walk::{Due, Walk};
 
 use crate::limits;

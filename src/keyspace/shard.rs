@@ -1,10 +1,10 @@
 //! One shard: for every database a table of entries and an ordered index of their deadlines.
 
 use super::entry::Entry;
-use super::view::Key;
+use super::view::{Deadline, Key, Moment};
 use crate::limits;
 use crate::value::Value;
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table};
 use std::collections::BTreeSet;
 
 /// The part of the keyspace behind one lock. Databases come into being when first written to.
@@ -49,6 +49,14 @@ impl Shard {
     pub(super) fn earliest_ms(&self) -> u64 {
         self.databases.iter().filter_map(Database::earliest_ms).min().unwrap_or(u64::MAX)
     }
+}
+
+/// What stood where a value was stored.
+pub(super) struct Replaced {
+    /// The former value.
+    pub(super) value: Value,
+    /// Whether it was past its deadline, so that the key was absent.
+    pub(super) was_expired: bool,
 }
 
 /// The keys of one database in one shard.
@@ -100,6 +108,45 @@ impl Database {
         self.entries.find_mut(key.hash, |entry| entry.key() == key.bytes)
     }
 
+    /// Stores a value, whatever the key held, with one lookup. The deadline must lie in the future.
+    pub(super) fn store(
+        &mut self,
+        key: Key<'_>,
+        value: Value,
+        deadline: Deadline,
+        moment: Moment,
+        hasher: impl Fn(&[u8]) -> u64,
+    ) -> Option<Replaced> {
+        let is_key = |entry: &Entry| entry.key() == key.bytes;
+        match self.entries.entry(key.hash, is_key, |entry| hasher(entry.key())) {
+            hash_table::Entry::Occupied(mut slot) => {
+                let entry = slot.get_mut();
+                let former = entry.deadline_ms();
+                let was_expired = entry.is_expired(moment.now_ms);
+                let deadline_ms = deadline.after(former.filter(|_| !was_expired));
+                if former != deadline_ms {
+                    entry.set_deadline(deadline_ms);
+                    former.map(|former| self.deadlines.remove(&(former, key.hash)));
+                    deadline_ms.map(|deadline| self.deadlines.insert((deadline, key.hash)));
+                }
+                if was_expired {
+                    entry.access = moment.new_access();
+                } else {
+                    moment.touch(&entry.access);
+                }
+                let value = std::mem::replace(&mut entry.value, value);
+                Some(Replaced { value, was_expired })
+            }
+            hash_table::Entry::Vacant(slot) => {
+                let deadline_ms = deadline.after(None);
+                let access = moment.new_access();
+                slot.insert(Entry::with_deadline(key.bytes, value, access, deadline_ms));
+                deadline_ms.map(|deadline| self.deadlines.insert((deadline, key.hash)));
+                None
+            }
+        }
+    }
+
     /// Stores an entry whose key is known to be absent.
     pub(super) fn insert_absent(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&[u8]) -> u64) {
         if let Some(deadline) = entry.deadline_ms() {
@@ -140,11 +187,6 @@ impl Database {
             }
         }
         self.entries.iter().nth(rng.usize(..self.entries.len()))
-    }
-
-    /// Replaces the value of a stored key; gives back the old one.
-    pub(super) fn replace_value(entry: &mut Entry, value: Value) -> Value {
-        std::mem::replace(&mut entry.value, value)
     }
 
     /// Sets or clears a stored key's deadline; gives back the former one.

@@ -5,6 +5,7 @@
 //! announces anything itself.
 
 use super::access::{Access, AccessMode, AccessPolicy};
+use super::collection::Change;
 use super::effects::Effects;
 use super::entry::Entry;
 use super::locks::Locked;
@@ -40,6 +41,8 @@ pub struct Moment {
     pub access: AccessMode,
     /// How large a collection may grow before it leaves its compact form.
     pub encoding: EncodingLimits,
+    /// The longest string that a command may build, in bytes: the directive `proto-max-bulk-len`.
+    pub string_bytes_max: usize,
 }
 
 impl Moment {
@@ -58,6 +61,28 @@ impl Moment {
     /// The access clock of a key that is made now.
     pub(super) fn new_access(&self) -> Access {
         Access::new(self.now_ms, self.access.policy)
+    }
+}
+
+/// When a value that is stored will be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    /// Never.
+    Never,
+    /// When the value that it replaces would have been.
+    Kept,
+    /// At this unix time in milliseconds.
+    At(u64),
+}
+
+impl Deadline {
+    /// The deadline of a key that had the deadline `former`.
+    pub(super) fn after(self, former: Option<u64>) -> Option<u64> {
+        match self {
+            Self::Never => None,
+            Self::Kept => former,
+            Self::At(deadline_ms) => Some(deadline_ms),
+        }
     }
 }
 
@@ -85,6 +110,11 @@ impl<'l> ReadView<'l> {
     /// Unix time in milliseconds, the same for the whole critical section.
     pub fn now_ms(&self) -> u64 {
         self.moment.now_ms
+    }
+
+    /// The longest string that a command may build, in bytes.
+    pub fn string_bytes_max(&self) -> usize {
+        self.moment.string_bytes_max
     }
 
     /// A generator with this critical section's seed.
@@ -177,6 +207,11 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.moment.now_ms
     }
 
+    /// The longest string that a command may build, in bytes.
+    pub fn string_bytes_max(&self) -> usize {
+        self.moment.string_bytes_max
+    }
+
     /// A generator with this critical section's seed.
     pub fn rng(&self) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.moment.seed)
@@ -235,43 +270,62 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.update(key, |value| change(value.as_string_mut()?))
     }
 
-    /// Stores a value, whatever the key held, without deadline.
-    pub fn set(&mut self, key: Key<'_>, value: impl Into<Value>) {
-        self.store(key, value.into(), None);
-    }
-
-    /// Stores a value with a deadline in unix milliseconds, which must lie in the future.
-    pub fn set_until(&mut self, key: Key<'_>, value: impl Into<Value>, deadline_ms: u64) {
-        self.store(key, value.into(), Some(deadline_ms));
-    }
-
-    /// Stores a value and leaves the deadline as it is.
-    pub fn set_keeping_deadline(&mut self, key: Key<'_>, value: impl Into<Value>) {
-        let deadline_ms = self.entry(key).and_then(Entry::deadline_ms);
-        self.store(key, value.into(), deadline_ms);
-    }
-
-    fn store(&mut self, key: Key<'_>, value: Value, deadline_ms: Option<u64>) {
+    /// Changes the string at a key in place, perhaps; `None` if there is no such key. A change of
+    /// none leaves the key unmodified in every sense but its encoding.
+    pub fn change_string<R>(
+        &mut self,
+        key: Key<'_>,
+        change: impl FnOnce(&mut StringValue) -> Change<R>,
+    ) -> Result<Option<R>, CommandError> {
         self.remove_expired(key);
         let moment = self.moment;
-        match self.database(key).get_mut(key) {
-            Some(entry) => {
-                moment.touch(&entry.access);
-                let had_deadline = entry.deadline_ms().is_some();
-                let former = Database::replace_value(entry, value);
-                if had_deadline || deadline_ms.is_some() {
-                    self.database(key).set_deadline(key, deadline_ms);
-                }
-                self.effects.garbage.values.push(former);
-                self.note_deadline(key, deadline_ms);
-            }
-            None => {
-                let mut entry = Entry::new(key.bytes, value, moment.new_access());
-                entry.set_deadline(deadline_ms);
-                self.insert(key, entry);
-            }
+        let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
+        moment.touch(&entry.access);
+        let Change { count, result } = change(entry.value.as_string_mut()?);
+        self.count_changes(count);
+        Ok(Some(result))
+    }
+
+    /// Stores a value, whatever the key held, without deadline.
+    pub fn set(&mut self, key: Key<'_>, value: impl Into<Value>) {
+        self.store(key, value, Deadline::Never);
+    }
+
+    /// Stores a value, whatever the key held. A deadline that has passed leaves no key.
+    pub fn store(&mut self, key: Key<'_>, value: impl Into<Value>, deadline: Deadline) {
+        if let Some(former) = self.exchange(key, value, deadline) {
+            self.effects.garbage.values.push(former);
         }
+    }
+
+    /// Stores a value as [`store`](Self::store) does and gives the one that it replaces.
+    pub fn exchange(
+        &mut self,
+        key: Key<'_>,
+        value: impl Into<Value>,
+        deadline: Deadline,
+    ) -> Option<Value> {
+        let (value, moment) = (value.into(), self.moment);
+        self.effects.changing = true;
         self.effects.changes += 1;
+        if matches!(deadline, Deadline::At(deadline_ms) if deadline_ms <= moment.now_ms) {
+            // To a client it was stored and expired at once.
+            self.effects.expired += 1;
+            self.effects.garbage.values.push(value);
+            self.remove_expired(key);
+            return self.take_stored(key).map(|entry| entry.value);
+        }
+        let keyspace = self.locked.keyspace;
+        let hasher = |key: &[u8]| keyspace.hash(key);
+        let replaced = self.database(key).store(key, value, deadline, moment, hasher);
+        self.note_deadline(key, deadline.after(None));
+        let replaced = replaced?;
+        if replaced.was_expired {
+            self.effects.expired += 1;
+            self.effects.garbage.values.push(replaced.value);
+            return None;
+        }
+        Some(replaced.value)
     }
 
     /// Puts an entry where none is.
@@ -424,6 +478,10 @@ impl<'l, 'k> WriteView<'l, 'k> {
     pub(super) fn remove_expired(&mut self, key: Key<'_>) {
         self.effects.changing = true;
         let now_ms = self.moment.now_ms;
+        // Where no key has a deadline, which is often, there is nothing to look up.
+        if self.database(key).volatile_len() == 0 {
+            return;
+        }
         let is_expired = |entry: &Entry| entry.is_expired(now_ms);
         if self.database(key).get(key).is_some_and(is_expired)
             && let Some(entry) = self.take_stored(key)

@@ -4,6 +4,8 @@
 //! what Redis 7.2's `networking.c` accepts. Knows no commands, no keys and no sockets.
 
 mod encode;
+pub mod extended;
+mod natural;
 pub mod number;
 mod reply;
 mod request;

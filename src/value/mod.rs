@@ -1,5 +1,7 @@
 //! The data types. They know no protocol, no commands and no keys.
 
+pub mod bitfield;
+pub mod bits;
 mod hash;
 pub mod hyperloglog;
 mod intset;
@@ -10,6 +12,7 @@ mod ranked;
 mod set;
 mod sorted_set;
 mod string;
+pub mod subsequence;
 
 pub use hash::Hash;
 pub use intset::Intset;

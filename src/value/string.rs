@@ -29,7 +29,8 @@ impl StringValue {
         Self::integer(bytes).unwrap_or_else(|| Self::Fixed(bytes.into()))
     }
 
-    fn integer(bytes: &[u8]) -> Option<Self> {
+    /// The integer that would be stored for these bytes, if they are one.
+    pub fn integer(bytes: &[u8]) -> Option<Self> {
         if bytes.len() > limits::INTEGER_TEXT_BYTES_MAX {
             return None;
         }
@@ -52,7 +53,10 @@ impl StringValue {
     /// Length in bytes.
     pub fn len(&self) -> usize {
         match self {
-            Self::Int(_) => self.bytes().len(),
+            Self::Int(value) => {
+                let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
+                digits as usize + usize::from(*value < 0)
+            }
             Self::Fixed(bytes) => bytes.len(),
             Self::Growing(bytes) => bytes.len(),
         }
@@ -87,6 +91,23 @@ impl StringValue {
         }
     }
 
+    /// Adds bytes at the end.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let own = self.growing();
+        reserve(own, bytes.len());
+        own.extend_from_slice(bytes);
+    }
+
+    /// The bytes to change in place, zeros added up to `len` if there are fewer.
+    pub fn padded(&mut self, len: usize) -> &mut Vec<u8> {
+        let own = self.growing();
+        if let Some(missing) = len.checked_sub(own.len()) {
+            reserve(own, missing);
+            own.resize(len, 0);
+        }
+        own
+    }
+
     /// The name that OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
         match self {
@@ -103,5 +124,44 @@ impl StringValue {
             Self::Fixed(bytes) => bytes.len(),
             Self::Growing(bytes) => bytes.capacity(),
         }
+    }
+}
+
+/// Makes room as Redis does: twice what is needed, but no more than a bounded spare.
+fn reserve(bytes: &mut Vec<u8>, additional: usize) {
+    if bytes.capacity() - bytes.len() < additional {
+        let spare = (bytes.len() + additional).min(limits::STRING_SPARE_BYTES_MAX);
+        bytes.reserve_exact(additional + spare);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_counted_as_they_are_printed() {
+        for value in [0, 9, 10, -1, -10, i64::MAX, i64::MIN] {
+            let string = StringValue::Int(value);
+            assert_eq!(string.len(), string.bytes().len(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_string_that_was_changed_in_place_is_raw() {
+        let mut string = StringValue::copied(b"12");
+        assert_eq!(string.encoding(), "int");
+        string.append(b"3");
+        assert_eq!((string.encoding(), string.as_integer()), ("raw", Some(123)));
+        assert_eq!(string.padded(5), b"123\0\0");
+        assert_eq!(string.padded(2), b"123\0\0", "nothing is cut off");
+    }
+
+    #[test]
+    fn spare_room_is_bounded() {
+        let mut string = StringValue::Growing(vec![0; 8 * limits::STRING_SPARE_BYTES_MAX]);
+        string.append(b"x");
+        let StringValue::Growing(bytes) = string else { panic!("it was growing") };
+        assert!(bytes.capacity() - bytes.len() <= limits::STRING_SPARE_BYTES_MAX);
     }
 }
