@@ -163,6 +163,47 @@ impl CommandError {
     /// NOVALUES in a scan through something without values.
     pub const NOVALUES_OUTSIDE_HSCAN: Self =
         Self::text("ERR NOVALUES option can only be used in HSCAN");
+    /// A sum beyond 64 bits.
+    pub const INCREMENT_OVERFLOW: Self = Self::text("ERR increment or decrement would overflow");
+    /// DECRBY of the one number whose opposite is none.
+    pub const DECREMENT_OVERFLOW: Self = Self::text("ERR decrement would overflow");
+    /// A sum of floating-point numbers that is none.
+    pub const INCREMENT_NOT_FINITE: Self =
+        Self::text("ERR increment would produce NaN or Infinity");
+    /// SETRANGE before the beginning.
+    pub const OFFSET_OUT_OF_RANGE: Self = Self::text("ERR offset is out of range");
+    /// APPEND or SETRANGE beyond the longest string.
+    pub const STRING_TOO_LONG: Self =
+        Self::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    /// LCS with LEN and IDX.
+    pub const LCS_LENGTH_AND_INDEXES: Self =
+        Self::text("ERR If you want both the length and indexes, please just use IDX.");
+    /// LCS of a key of another type.
+    pub const LCS_NOT_STRINGS: Self =
+        Self::text("ERR The specified keys must contain string values");
+    /// LCS of a string whose length does not fit 32 bits.
+    pub const LCS_TOO_LONG: Self = Self::text("ERR String too long for LCS");
+    /// LCS of strings whose table Redis would not make.
+    pub const LCS_TOO_MUCH_MEMORY: Self =
+        Self::text("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+    /// A bit that no string can have.
+    pub const BIT_OFFSET: Self = Self::text("ERR bit offset is not an integer or out of range");
+    /// SETBIT to something else than 0 or 1.
+    pub const BIT_VALUE: Self = Self::text("ERR bit is not an integer or out of range");
+    /// BITPOS of something else than 0 or 1.
+    pub const BIT_ARGUMENT: Self = Self::text("ERR The bit argument must be 1 or 0.");
+    /// BITOP NOT of several strings.
+    pub const BITOP_NOT_SOURCES: Self =
+        Self::text("ERR BITOP NOT must be called with a single source key.");
+    /// A type that no bitfield has.
+    pub const BITFIELD_TYPE: Self = Self::text(
+        "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
+    );
+    /// A way of overflowing that BITFIELD does not know.
+    pub const BITFIELD_OVERFLOW: Self = Self::text("ERR Invalid OVERFLOW type specified");
+    /// BITFIELD_RO asked to write.
+    pub const BITFIELD_READ_ONLY: Self =
+        Self::text("ERR BITFIELD_RO only supports the GET subcommand");
 
     /// An error with a fixed text, code included: `CommandError::text("ERR no such key")`.
     pub const fn text(text: &'static str) -> Self {
@@ -269,51 +310,6 @@ impl CommandError {
             _ => Cow::Borrowed("ERR"),
         }
     }
-}
-
-/// The fixed texts.
-impl CommandError {
-    /// INCR and its kin, for any type that counts.
-    pub const INCREMENT_OVERFLOW: Self = Self::text("ERR increment or decrement would overflow");
-    /// DECRBY by the one number whose opposite is none.
-    pub const DECREMENT_OVERFLOW: Self = Self::text("ERR decrement would overflow");
-    /// INCRBYFLOAT and HINCRBYFLOAT.
-    pub const INCREMENT_NOT_FINITE: Self =
-        Self::text("ERR increment would produce NaN or Infinity");
-    /// SETRANGE.
-    pub const OFFSET_OUT_OF_RANGE: Self = Self::text("ERR offset is out of range");
-    /// APPEND and SETRANGE.
-    pub const STRING_TOO_LONG: Self =
-        Self::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-    /// LCS.
-    pub const LCS_LENGTH_AND_INDEXES: Self =
-        Self::text("ERR If you want both the length and indexes, please just use IDX.");
-    /// LCS.
-    pub const LCS_NOT_STRINGS: Self =
-        Self::text("ERR The specified keys must contain string values");
-    /// LCS.
-    pub const LCS_TOO_LONG: Self = Self::text("ERR String too long for LCS");
-    /// LCS.
-    pub const LCS_TOO_MUCH_MEMORY: Self =
-        Self::text("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
-    /// SETBIT, GETBIT and BITFIELD.
-    pub const BIT_OFFSET: Self = Self::text("ERR bit offset is not an integer or out of range");
-    /// SETBIT.
-    pub const BIT_VALUE: Self = Self::text("ERR bit is not an integer or out of range");
-    /// BITPOS.
-    pub const BIT_ARGUMENT: Self = Self::text("ERR The bit argument must be 1 or 0.");
-    /// BITOP.
-    pub const BITOP_NOT_SOURCES: Self =
-        Self::text("ERR BITOP NOT must be called with a single source key.");
-    /// BITFIELD.
-    pub const BITFIELD_TYPE: Self = Self::text(
-        "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
-    );
-    /// BITFIELD.
-    pub const BITFIELD_OVERFLOW: Self = Self::text("ERR Invalid OVERFLOW type specified");
-    /// BITFIELD_RO.
-    pub const BITFIELD_READ_ONLY: Self =
-        Self::text("ERR BITFIELD_RO only supports the GET subcommand");
 }
 
 impl fmt::Display for CommandError {
