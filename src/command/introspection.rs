@@ -247,6 +247,12 @@ fn entry<'v>(found: Found) -> Reply<'v> {
     let spec = found.spec;
     let keys = spec.keys.legacy();
     let categories = category::of(&found).map(|name| format!("@{name}"));
+    // No subcommands are a set, some are an array: that is how Redis answers.
+    let subcommands = if spec.subcommands.is_empty() {
+        Reply::Set(Vec::new())
+    } else {
+        Reply::Array(table::subcommands(found).map(entry).collect())
+    };
     Reply::Array(vec![
         Reply::text(found.full_name()),
         Reply::Int(spec.arity.number()),
@@ -257,7 +263,7 @@ fn entry<'v>(found: Found) -> Reply<'v> {
         statuses(categories),
         Reply::Set(spec.tips.iter().map(|tip| Reply::text(*tip)).collect()),
         Reply::Set(spec.keys.specs().iter().map(key_spec).collect()),
-        Reply::Set(table::subcommands(found).map(entry).collect()),
+        subcommands,
     ])
 }
 
