@@ -31,10 +31,19 @@ pub fn execute(
     request: &mut Request,
     out: &mut Vec<u8>,
 ) -> Execution {
+    client.unsent_bytes = out.len();
+    contain(instance, client, out, |client, out| dispatch(instance, client, request, out))
+}
+
+/// Lets a panic end this client's connection only.
+fn contain(
+    instance: &Instance,
+    client: &mut Client,
+    out: &mut Vec<u8>,
+    run: impl FnOnce(&mut Client, &mut Vec<u8>) -> Execution,
+) -> Execution {
     let replied = out.len();
-    client.unsent_bytes = replied;
-    let execution = AssertUnwindSafe(|| dispatch(instance, client, request, out));
-    if let Ok(execution) = panic::catch_unwind(execution) {
+    if let Ok(execution) = panic::catch_unwind(AssertUnwindSafe(|| run(client, out))) {
         return execution;
     }
     out.truncate(replied);
@@ -44,8 +53,6 @@ pub fn execute(
         instance
             .stop
             .fail("a command panicked while it changed data, which can no longer be trusted");
-    } else {
-        instance.keyspace.clear_poison();
     }
     Execution::Done
 }
@@ -249,9 +256,21 @@ fn call(
                 return None;
             }
             moment.now_ms = instance.now_ms();
-            let mut view = WriteView::new(&mut locked, &mut client.effects, client.db, moment);
-            let mut args = Args::new(request, skip, keyspace, known_hash);
-            let succeeded = write(handler(&mut view, &mut args), protocol, out);
+            let run = AssertUnwindSafe(|| {
+                let mut view = WriteView::new(&mut locked, &mut client.effects, client.db, moment);
+                let mut args = Args::new(request, skip, keyspace, known_hash);
+                write(handler(&mut view, &mut args), protocol, out)
+            });
+            let succeeded = match panic::catch_unwind(run) {
+                Ok(succeeded) => succeeded,
+                Err(panic) => {
+                    // Unwinding poisons what is locked: that is for half a change alone.
+                    if !client.effects.is_changing() {
+                        drop(locked);
+                    }
+                    panic::resume_unwind(panic)
+                }
+            };
             drop(locked);
             settle(instance, client);
             succeeded
@@ -370,4 +389,106 @@ fn monitor_line(instance: &Instance, client: &Client, request: &Request) -> Vec<
     }
     line.extend_from_slice(b"\r\n");
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::command::{Arity, Group, KeyFlags, Spec};
+    use crate::config::Settings;
+    use crate::instance::{ClientRecord, Wire};
+    use crate::protocol::Reply;
+    use crate::value::StringValue;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
+
+    struct NoWire;
+
+    impl Wire for NoWire {
+        fn shut_input(&self) {}
+        fn shut(&self) {}
+        fn has_hung_up(&self) -> bool {
+            false
+        }
+        fn descriptor(&self) -> Option<i64> {
+            None
+        }
+    }
+
+    fn client(instance: &Instance) -> Client {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let (id, wire) = (instance.clients.next_id(), Box::new(NoWire));
+        let record = ClientRecord::new(id, address, address, 0, wire);
+        Client::new(Arc::new(record), instance.config.settings())
+    }
+
+    const fn row(name: &'static str, handler: Handler) -> Spec {
+        let keys = Keys::one(1, KeyFlags::RW);
+        Spec { name, arity: Arity::exactly(2), keys, handler, ..Spec::REST }
+    }
+
+    static READ: Spec = row(
+        "READ",
+        Handler::Read(|view, args| Ok(Reply::Bool(view.string(args.key()?)?.is_some()))),
+    );
+    static PANIC_IN_READ: Spec =
+        row("PANIC-IN-READ", Handler::Read(|_, _| panic!("while reading")));
+    static PANIC_BEFORE: Spec =
+        row("PANIC-BEFORE", Handler::Write(|_, _| panic!("before any change")));
+    static PANIC_AMID: Spec = row(
+        "PANIC-AMID",
+        Handler::Write(|view, args| {
+            view.set(args.key()?, StringValue::new(b"half".to_vec()));
+            panic!("amid a change")
+        }),
+    );
+
+    /// What `execute` does, but for a row that the table does not have.
+    fn run_row(spec: &'static Spec, instance: &Instance, client: &mut Client) -> Vec<u8> {
+        let found = Found { spec, container: None, group: Group::String, id: 0 };
+        let mut request = Request::from_args([spec.name.as_bytes(), &b"k"[..]]);
+        let mut out = b"earlier".to_vec();
+        contain(instance, client, &mut out, |client, out| {
+            run(instance, client, found, &mut request, out)
+        });
+        out
+    }
+
+    #[test]
+    fn a_panic_before_any_change_ends_its_connection_only() {
+        let instance = Instance::new(Settings::default(), Clock::system(), command::COMMAND_COUNT);
+        std::thread::scope(|scope| {
+            for spec in [&PANIC_IN_READ, &PANIC_BEFORE] {
+                let instance = &instance;
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        let mut client = client(instance);
+                        assert_eq!(run_row(spec, instance, &mut client), b"earlier");
+                        assert_eq!(client.closing, Some(Closing::AtOnce));
+                    }
+                });
+                scope.spawn(move || {
+                    let mut client = client(instance);
+                    for _ in 0..20_000 {
+                        assert_eq!(run_row(&READ, instance, &mut client), b"earlier:0\r\n");
+                        assert_eq!(client.closing, None);
+                    }
+                });
+            }
+        });
+        assert!(!instance.stop.is_requested());
+    }
+
+    #[test]
+    fn a_panic_amid_a_change_stops_the_server() {
+        let instance = Instance::new(Settings::default(), Clock::system(), command::COMMAND_COUNT);
+        let mut first = client(&instance);
+        assert_eq!(run_row(&PANIC_AMID, &instance, &mut first), b"earlier");
+        assert!(instance.stop.failure().is_some_and(|text| text.contains("panicked")));
+        // Nobody sees half a change.
+        let mut second = client(&instance);
+        assert_eq!(run_row(&READ, &instance, &mut second), b"earlier");
+        assert_eq!(second.closing, Some(Closing::AtOnce));
+    }
 }

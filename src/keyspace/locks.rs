@@ -87,11 +87,6 @@ impl Keyspace {
         self.slots[shard].shard.write().expect(POISONED)
     }
 
-    /// Declares every shard sound after a panic that happened before anything was changed.
-    pub fn clear_poison(&self) {
-        self.slots.iter().for_each(|slot| slot.shard.clear_poison());
-    }
-
     fn lock<'k>(
         &'k self,
         plan: &LockPlan,
