@@ -239,6 +239,21 @@ impl CommandError {
     pub const NO_CONFIG_FILE: Self = Self::text("ERR The server is running without a config file");
     /// CONFIG SET of other bytes. Redis takes any for a password; here a directive's value is text.
     pub const CONFIG_NOT_TEXT: Self = Self::text("ERR CONFIG SET takes UTF-8 text only");
+    /// CLIENT KILL address.
+    pub const NO_SUCH_CLIENT: Self = Self::text("ERR No such client");
+    /// CLIENT KILL ID.
+    pub const CLIENT_ID_TOO_SMALL: Self = Self::text("ERR client-id should be greater than 0");
+    /// CLIENT KILL MAXAGE.
+    pub const MAXAGE_TOO_SMALL: Self = Self::text("ERR maxage should be greater than 0");
+    /// CLIENT KILL MAXAGE.
+    pub const MAXAGE_NOT_INTEGER: Self = Self::text("ERR maxage is not an integer or out of range");
+    /// CLIENT LIST ID.
+    pub const INVALID_CLIENT_ID: Self = Self::text("ERR Invalid client ID");
+    /// CLIENT PAUSE.
+    pub const PAUSE_MODE: Self = Self::text("ERR CLIENT PAUSE mode must be WRITE or ALL");
+    /// CLIENT UNBLOCK.
+    pub const UNBLOCK_REASON: Self =
+        Self::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     /// A command on keys from a client that monitors.
     pub const MONITORS_ONLY: Self = Self::text("ERR Replica can't interact with the keyspace");
 
@@ -276,6 +291,12 @@ impl CommandError {
     /// A text that ends with a word of the client, up to a zero byte.
     pub fn showing(before: &str, word: &[u8]) -> Self {
         Self::Bytes([before.as_bytes(), c_string(word)].concat())
+    }
+
+    /// CLIENT SETINFO of a value with spaces in it.
+    pub fn invalid_client_info(option: &[u8]) -> Self {
+        const WHY: &[u8] = b" cannot contain spaces, newlines or special characters.";
+        Self::Bytes([b"ERR ", c_string(option), WHY].concat())
     }
 
     /// Appends the error line, without `-` and line end; the client's own bytes are unchanged.

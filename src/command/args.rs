@@ -5,6 +5,7 @@ use crate::keyspace::{Key, Keyspace};
 use crate::protocol::number::{parse_double, parse_integer};
 use crate::protocol::{Arg, Request};
 use std::slice;
+use std::time::Duration;
 
 /// What is left of a request's arguments. Arity was checked before, so reading past the end means
 /// that optional arguments are incomplete: a syntax error.
@@ -12,6 +13,8 @@ pub struct Args<'v> {
     arena: &'v [u8],
     items: slice::IterMut<'v, Arg>,
     keyspace: &'v Keyspace,
+    /// The word before them: the name of the command, or subcommand, as it was typed.
+    name: &'v [u8],
     /// Whether large arguments are copied rather than moved.
     whole: bool,
     /// The hash of the argument at a position (counted from the end), which the executor needed already.
@@ -29,9 +32,10 @@ impl<'v> Args<'v> {
         let length = request.len();
         let whole = request.whole;
         let (arena, args) = request.parts_mut();
-        let items = args.get_mut(skip..).unwrap_or_default().iter_mut();
+        let (names, items) = args.split_at_mut(skip.min(length));
+        let name = names.last().map_or(&b""[..], |name| name.bytes(arena));
         let known_hash = known_hash.map(|(index, hash)| (length - index, hash));
-        Self { arena, items, keyspace, whole, known_hash }
+        Self { arena, items: items.iter_mut(), keyspace, name, whole, known_hash }
     }
 
     /// Number of arguments left.
@@ -150,8 +154,25 @@ impl<'v> Args<'v> {
         self.rest().map(move |bytes| keyspace.key(bytes))
     }
 
+    /// Too many arguments for a subcommand of this container, whose table takes any number.
+    pub fn wrong_subcommand(&self, container: &'static str) -> CommandError {
+        CommandError::UnknownSubcommandOrArity { name: self.name.to_vec(), container }
+    }
+
     /// An error if anything is left.
     pub fn end(&self) -> Result<(), CommandError> {
         if self.is_empty() { Ok(()) } else { Err(CommandError::Syntax) }
     }
+}
+
+/// A timeout in milliseconds: `None` for ever.
+pub fn parse_timeout(text: &[u8], now_us: i64) -> Result<Option<Duration>, CommandError> {
+    let ms = parse_integer(text).ok_or(CommandError::TIMEOUT_NOT_INTEGER)?;
+    let ms = u64::try_from(ms).map_err(|_| CommandError::TIMEOUT_NEGATIVE)?;
+    // Redis adds it to the unix time in a signed number.
+    let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
+    if ms > i64::MAX as u64 - now_ms {
+        return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
+    }
+    Ok((ms > 0).then_some(Duration::from_millis(ms)))
 }

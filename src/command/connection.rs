@@ -135,7 +135,7 @@ fn auth<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 }
 
 /// The user that every connection starts as, and the only one there is.
-const DEFAULT_USER: &[u8] = b"default";
+pub(super) const DEFAULT_USER: &[u8] = b"default";
 
 struct Credentials {
     user: Vec<u8>,

@@ -11,7 +11,6 @@ use crate::error::CommandError;
 use crate::protocol::{Outcome, Reply, Request};
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::fmt::Write;
 
 /// What is for people alone, and in no list of commands: a word and what answers it.
 const FOR_PEOPLE: &[(&str, Answer)] = &[("HELP", help)];
@@ -286,22 +285,27 @@ impl Page {
         }
     }
 
-    /// A text, broken at spaces; lines behind the first are indented.
+    /// A text, broken at spaces, and behind a `|` in what is too long for a line; lines behind the
+    /// first are indented.
     fn wrapped(&mut self, start: &str, text: &str, indent: usize) {
         let mut line = start.to_owned();
         let mut is_empty = true;
         for word in text.split(' ') {
-            if !is_empty && line.len() + 1 + word.len() > WIDTH {
-                self.line(&line);
-                line = " ".repeat(indent);
-                is_empty = true;
+            let pieces: Vec<&str> = match indent + word.len() > WIDTH {
+                true => word.split_inclusive('|').collect(),
+                false => vec![word],
+            };
+            for (index, piece) in pieces.into_iter().enumerate() {
+                let space = if is_empty || index > 0 { "" } else { " " };
+                if !is_empty && line.len() + space.len() + piece.len() > WIDTH {
+                    self.line(&line);
+                    line = format!("{}{piece}", " ".repeat(indent));
+                } else {
+                    line.push_str(space);
+                    line.push_str(piece);
+                }
+                is_empty = false;
             }
-            if !is_empty {
-                line.push(' ');
-            }
-            // Writing to a string does not fail.
-            let _ = write!(line, "{word}");
-            is_empty = false;
         }
         self.line(&line);
     }

@@ -92,7 +92,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(2),
         keys: Keys::range(1, -1, 1, KeyFlags::RO),
         handler: Handler::Read(touch),
-        flags: FAST,
+        flags: FAST.and(Flags::ALWAYS_TOUCHES),
         since: "3.2.1",
         summary: "Returns the number of existing keys out of those specified after updating the time they were last accessed.",
         syntax: "key...",

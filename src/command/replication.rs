@@ -1,6 +1,6 @@
 //! Replication as a server without replicas sees it: nobody has acknowledged anything, ever.
 
-use super::args::Args;
+use super::args::{Args, parse_timeout};
 use super::spec::{Arity, Context, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::instance::{Unblock, Wake};
@@ -51,18 +51,6 @@ fn role<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     Ok(Reply::Array(vec![Reply::text("master"), Reply::Int(0), Reply::Array(Vec::new())]))
 }
 
-/// A timeout in milliseconds: `None` for ever.
-fn timeout(context: &Context<'_>, args: &mut Args<'_>) -> Result<Option<Duration>, CommandError> {
-    let ms = args.integer().map_err(|_| CommandError::TIMEOUT_NOT_INTEGER)?;
-    let ms = u64::try_from(ms).map_err(|_| CommandError::TIMEOUT_NEGATIVE)?;
-    // Redis adds it to the unix time in a signed number.
-    let now_ms = u64::try_from(context.now_us / 1000).unwrap_or(0);
-    if ms > i64::MAX as u64 - now_ms {
-        return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
-    }
-    Ok((ms > 0).then_some(Duration::from_millis(ms)))
-}
-
 /// Waits for replicas that never come, and answers as for a timeout unless told otherwise.
 fn wait_for_nobody<'v>(
     context: &mut Context<'_>,
@@ -78,7 +66,7 @@ fn wait_for_nobody<'v>(
 
 fn wait<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let replicas = args.integer()?;
-    let time = timeout(context, args)?;
+    let time = parse_timeout(args.bytes()?, context.now_us)?;
     if replicas <= 0 { Ok(Reply::Int(0)) } else { wait_for_nobody(context, time, Reply::Int(0)) }
 }
 
@@ -89,7 +77,7 @@ fn waitaof<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     }
     let replicas = args.integer().ok().filter(|replicas| *replicas >= 0);
     let replicas = replicas.ok_or(CommandError::NOT_POSITIVE)?;
-    let time = timeout(context, args)?;
+    let time = parse_timeout(args.bytes()?, context.now_us)?;
     if local > 0 {
         return Err(CommandError::NO_APPEND_ONLY_FILE);
     }

@@ -172,7 +172,7 @@ impl Flags {
     /// In the ACL category of dangerous commands.
     pub const DANGEROUS: Self = Self(1 << 17);
     /// Moves access clocks even for a client that asked not to (TOUCH).
-    pub const ALWAYS_TOUCHES: Self = Self(1 << 23);
+    pub const ALWAYS_TOUCHES: Self = Self(1 << 24);
     /// In the ACL category of connection commands.
     pub const CONNECTION: Self = Self(1 << 18);
     /// In the ACL categories of lists, sets and sorted sets: SORT reads all three.

@@ -20,6 +20,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Server, database::COMMANDS),
     (Group::Connection, connection::COMMANDS),
     (Group::Connection, client::COMMANDS),
+    (Group::Server, client::MONITOR_COMMANDS),
     (Group::Server, introspection::COMMANDS),
     (Group::Server, server::COMMANDS),
     (Group::Server, lolwut::COMMANDS),
@@ -184,6 +185,11 @@ pub fn subcommands(container: Found) -> impl Iterator<Item = Found> {
     })
 }
 
+/// The command with this number.
+pub fn with_id(id: u16) -> Option<Found> {
+    all().nth(usize::from(id))
+}
+
 /// Every command with its subcommands behind it, in the table's order.
 pub fn all() -> impl Iterator<Item = Found> {
     commands().flat_map(|command| std::iter::once(command).chain(subcommands(command)))
@@ -285,21 +291,21 @@ mod tests {
     }
 
     fn fewest_words(arguments: &[Argument<'_>]) -> usize {
-        let words = |argument: &Argument<'_>| match argument.kind {
-            _ if argument.optional => 0,
+        let given = arguments.iter().filter(|argument| !argument.optional);
+        given.map(fewest_words_if_given).sum()
+    }
+
+    fn fewest_words_if_given(argument: &Argument<'_>) -> usize {
+        let token = usize::from(argument.token.is_some());
+        match argument.kind {
             Kind::PureToken => 1,
-            kind => {
-                let parts =
-                    || argument.parts.iter().map(|part| fewest_words(std::slice::from_ref(part)));
-                usize::from(argument.token.is_some())
-                    + match kind {
-                        Kind::OneOf => parts().min().unwrap_or(0),
-                        Kind::Block => parts().sum(),
-                        _ => 1,
-                    }
+            // What is chosen is given, even if Redis calls it optional.
+            Kind::OneOf => {
+                token + argument.parts.iter().map(fewest_words_if_given).min().unwrap_or(0)
             }
-        };
-        arguments.iter().map(words).sum()
+            Kind::Block => token + fewest_words(&argument.parts),
+            _ => token + 1,
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use outbox::{Outbox, Put};
 pub use parking::{Parking, Patience, Unblock, Wake};
 pub use pause::{Pause, PauseMode};
 pub use process::{CpuTimes, Memory, Process};
-pub use registry::Registry;
+pub use registry::{Registry, SharedRecord};
 pub use slowlog::{SlowEntry, Slowlog};
 pub use stats::{CommandCounters, Rates, Stats, Tally};
 pub use stop::Stop;

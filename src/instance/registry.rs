@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+/// What others see of a client, for as long as anybody looks.
+pub type SharedRecord = Arc<ClientRecord>;
+
 /// Every connected client by id, and the ones that watch all others (MONITOR).
 #[derive(Default)]
 pub struct Registry {
-    clients: Mutex<BTreeMap<u64, Arc<ClientRecord>>>,
+    clients: Mutex<BTreeMap<u64, SharedRecord>>,
     last_id: AtomicU64,
-    monitors: Mutex<Vec<Arc<ClientRecord>>>,
+    monitors: Mutex<Vec<SharedRecord>>,
     monitor_count: AtomicUsize,
 }
 
@@ -20,16 +23,16 @@ impl Registry {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ClientRecord>>> {
+    fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, SharedRecord>> {
         self.clients.lock().expect("moving records does not panic")
     }
 
-    fn monitors(&self) -> MutexGuard<'_, Vec<Arc<ClientRecord>>> {
+    fn monitors(&self) -> MutexGuard<'_, Vec<SharedRecord>> {
         self.monitors.lock().expect("moving records does not panic")
     }
 
     /// Adds a client.
-    pub fn add(&self, record: Arc<ClientRecord>) {
+    pub fn add(&self, record: SharedRecord) {
         self.clients().insert(record.id, record);
     }
 
@@ -51,12 +54,12 @@ impl Registry {
     }
 
     /// The client with this id.
-    pub fn get(&self, id: u64) -> Option<Arc<ClientRecord>> {
+    pub fn get(&self, id: u64) -> Option<SharedRecord> {
         self.clients().get(&id).cloned()
     }
 
     /// Every client, oldest first.
-    pub fn all(&self) -> Vec<Arc<ClientRecord>> {
+    pub fn all(&self) -> Vec<SharedRecord> {
         self.clients().values().cloned().collect()
     }
 
@@ -76,7 +79,7 @@ impl Registry {
     }
 
     /// Makes a client see every command.
-    pub fn add_monitor(&self, record: Arc<ClientRecord>) {
+    pub fn add_monitor(&self, record: SharedRecord) {
         let mut monitors = self.monitors();
         record.monitor.set(true);
         monitors.push(record);

@@ -1,0 +1,91 @@
+//! A client as CLIENT LIST and CLIENT INFO describe it: one line of `name=value`, in the order of
+//! Redis 7.2.
+//!
+//! What does not exist here (subscriptions, transactions, tracking) shows as for a client of Redis that
+//! does not use it.
+
+use crate::command::Context;
+use crate::command::table;
+use crate::instance::{ClientRecord, Outbox};
+use crate::limits;
+use std::fmt::Write;
+use std::ops::Deref;
+
+/// The lines of these clients.
+pub(super) fn describe<R: Deref<Target = ClientRecord>>(
+    context: &Context<'_>,
+    records: impl IntoIterator<Item = R>,
+) -> String {
+    let mut lines = String::new();
+    let now_ms = context.instance.now_ms();
+    for record in records {
+        // What a client sends while it runs a pipeline is known to itself alone.
+        let unsent_bytes = match record.id == context.client.id() {
+            true => context.client.unsent_bytes as u64,
+            false => record.reply_bytes.get(),
+        };
+        // Writing to a string does not fail.
+        let _ = describe_one(&record, now_ms, unsent_bytes, &mut lines);
+    }
+    lines
+}
+
+fn describe_one(
+    record: &ClientRecord,
+    now_ms: u64,
+    unsent_bytes: u64,
+    out: &mut String,
+) -> std::fmt::Result {
+    let texts = record.texts().clone();
+    let outbox_bytes = record.outbox().map_or(0, Outbox::len);
+    let room = limits::READ_BUFFER_BYTES as u64;
+    let command = record.last_command().and_then(table::with_id);
+    write!(
+        out,
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} \
+         sub=0 psub=0 ssub=0 multi=-1 ",
+        record.id,
+        record.peer,
+        record.local,
+        record.descriptor().unwrap_or(-1),
+        texts.name,
+        record.age_seconds(now_ms),
+        record.idle_seconds(now_ms),
+        flags(record),
+        record.db.get(),
+    )?;
+    write!(
+        out,
+        "qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} tot-mem={} ",
+        record.query_bytes.get(),
+        room.saturating_sub(record.query_bytes.get()),
+        record.args_bytes.get(),
+        record.reply_room_bytes.get(),
+        record.reply_peak_bytes.get(),
+        unsent_bytes,
+        usize::from(outbox_bytes > 0),
+        outbox_bytes,
+        record.memory_bytes(),
+    )?;
+    writeln!(
+        out,
+        "events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+        if record.reply_bytes.get() > 0 || outbox_bytes > 0 { "rw" } else { "r" },
+        command.map_or_else(|| "NULL".to_owned(), |found| found.full_name()),
+        texts.user,
+        record.protocol.get(),
+        texts.library_name,
+        texts.library_version,
+    )
+}
+
+fn flags(record: &ClientRecord) -> String {
+    let all = [
+        ('O', record.monitor.is_on()),
+        ('b', record.blocked().is_some()),
+        ('e', record.no_evict.is_on()),
+        ('T', record.no_touch.is_on()),
+    ];
+    let set: String = all.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag).collect();
+    if set.is_empty() { "N".to_owned() } else { set }
+}
