@@ -378,17 +378,20 @@ fn setrange<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome
         return Ok(Reply::count(string.map_or(0, StringValue::len)));
     }
     let len_max = view.string_bytes_max();
-    let overwrite = |string: &mut StringValue| {
-        let end = within(len_max, offset, bytes.len())?;
+    let end = within(len_max, offset, bytes.len());
+    let len = view.update_string(key, |string| {
+        let end = end.clone()?;
         string.padded(end)[offset..end].copy_from_slice(bytes);
         Ok(string.len())
-    };
-    if let Some(len) = view.update_string(key, overwrite)? {
+    })?;
+    if let Some(len) = len {
         return Ok(Reply::count(len));
     }
-    let mut string = StringValue::Growing(Vec::new());
-    let len = overwrite(&mut string)?;
-    view.set(key, string);
+    // Zeros straight from the allocator: of a long string only what is used takes memory.
+    let mut string = vec![0; end?];
+    string[offset..].copy_from_slice(bytes);
+    let len = string.len();
+    view.set(key, StringValue::Growing(string));
     Ok(Reply::count(len))
 }
 
