@@ -2,7 +2,6 @@
 
 use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// A sequence of byte strings with cheap ends.
@@ -34,6 +33,16 @@ pub enum End {
     Right,
 }
 
+impl End {
+    /// The other end.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
 /// What a node may hold.
 #[derive(Clone, Copy)]
 struct NodeLimit {
@@ -58,11 +67,25 @@ impl NodeLimit {
     fn admits(self, bytes: usize, count: usize) -> bool {
         bytes <= self.bytes && count <= self.count
     }
+
+    fn has_room_in(self, pack: &Listpack, element: &[u8]) -> bool {
+        let bytes = pack.size_bytes() + element.len() + ENTRY_OVERHEAD_BYTES;
+        self.admits(bytes, pack.len() + 1)
+    }
+
+    /// Whether an element is too large to share a node.
+    fn is_exceeded_by(self, element: &[u8]) -> bool {
+        element.len() + ENTRY_OVERHEAD_BYTES > self.bytes
+    }
 }
+
+/// What an element takes in a pack besides its bytes, estimated (quicklist.c: SIZE_ESTIMATE_OVERHEAD).
+/// Going by the very estimate puts the borders of nodes where Redis has them.
+const ENTRY_OVERHEAD_BYTES: usize = 8;
 
 impl Node {
     fn new(element: &[u8], limit: NodeLimit) -> Self {
-        if Listpack::cost_bytes(element) > limit.bytes {
+        if limit.is_exceeded_by(element) {
             return Self::Plain(element.into());
         }
         let mut pack = Listpack::new();
@@ -85,11 +108,14 @@ impl Node {
     }
 
     fn has_room(&self, element: &[u8], limit: NodeLimit) -> bool {
+        matches!(self, Self::Packed(pack) if limit.has_room_in(pack, element))
+    }
+
+    fn push(&mut self, end: End, element: &[u8]) {
         match self {
-            Self::Packed(pack) => {
-                limit.admits(pack.size_bytes() + Listpack::cost_bytes(element), pack.len() + 1)
-            }
-            Self::Plain(_) => false,
+            Self::Packed(pack) if end == End::Left => pack.push_front(element),
+            Self::Packed(pack) => pack.push(element),
+            Self::Plain(_) => unreachable!("a plain node has no room"),
         }
     }
 
@@ -123,39 +149,50 @@ impl List {
         nodes + self.nodes.capacity() * size_of::<Node>()
     }
 
-    /// Says what is about to be pushed at once, since the encoding goes by all of it.
-    pub fn expect(&mut self, elements: impl Iterator<Item = usize>, limits: &EncodingLimits) {
-        if self.outgrown {
-            return;
-        }
-        let (count, bytes) =
-            elements.fold((0, 0), |(count, bytes), length| (count + 1, bytes + length));
-        let present = match self.nodes.front() {
-            Some(Node::Packed(pack)) => pack.size_bytes(),
-            _ => 0,
-        };
-        self.outgrown = !NodeLimit::new(limits).admits(present + bytes, self.len + count);
+    /// Adds elements at one end, one after the other.
+    pub fn push_all<'e>(
+        &mut self,
+        end: End,
+        elements: impl Iterator<Item = &'e [u8]> + Clone,
+        limits: &EncodingLimits,
+    ) {
+        self.expect(elements.clone(), limits);
+        let limit = NodeLimit::new(limits);
+        elements.for_each(|element| self.push_expected(end, element, limit));
     }
 
     /// Adds an element at one end.
     pub fn push(&mut self, end: End, element: &[u8], limits: &EncodingLimits) {
-        let limit = NodeLimit::new(limits);
+        self.push_all(end, std::iter::once(element), limits);
+    }
+
+    /// Chooses the encoding for what is about to come. As in Redis it goes by all that one command
+    /// brings, and by its plain length: what a pack adds to each element does not count here.
+    fn expect<'e>(&mut self, elements: impl Iterator<Item = &'e [u8]>, limits: &EncodingLimits) {
+        if self.outgrown {
+            return;
+        }
+        let (count, bytes) =
+            elements.fold((0, 0), |(count, bytes), element| (count + 1, bytes + element.len()));
+        let present = match self.nodes.front() {
+            Some(Node::Packed(pack)) => pack.size_bytes(),
+            _ => Listpack::EMPTY_BYTES,
+        };
+        self.outgrown = !NodeLimit::new(limits).admits(present + bytes, self.len + count);
+    }
+
+    fn push_expected(&mut self, end: End, element: &[u8], limit: NodeLimit) {
+        if !self.outgrown && self.nodes.is_empty() {
+            self.nodes.push_back(Node::Packed(Listpack::new()));
+        }
+        let outgrown = self.outgrown;
         let node = match end {
             End::Left => self.nodes.front_mut(),
             End::Right => self.nodes.back_mut(),
         };
         match node {
-            Some(Node::Packed(pack))
-                if limit
-                    .admits(pack.size_bytes() + Listpack::cost_bytes(element), pack.len() + 1) =>
-            {
-                match end {
-                    End::Left => pack.push_front(element),
-                    End::Right => pack.push(element),
-                }
-            }
-            other => {
-                self.outgrown |= other.is_some() || Listpack::cost_bytes(element) > limit.bytes;
+            Some(node) if !outgrown || node.has_room(element, limit) => node.push(end, element),
+            _ => {
                 let node = Node::new(element, limit);
                 match end {
                     End::Left => self.nodes.push_front(node),
@@ -167,7 +204,21 @@ impl List {
     }
 
     /// Removes an element at one end.
-    pub fn pop(&mut self, end: End) -> Option<Vec<u8>> {
+    pub fn pop(&mut self, end: End, limits: &EncodingLimits) -> Option<Vec<u8>> {
+        let element = self.pop_unsettled(end);
+        self.settle(limits);
+        element
+    }
+
+    /// Moves an element from one end to the other, or takes it and puts it back; gives the element.
+    pub fn rotate(&mut self, from: End, to: End, limits: &EncodingLimits) -> Option<Vec<u8>> {
+        let element = self.pop_unsettled(from)?;
+        self.push(to, &element, limits);
+        self.settle(limits);
+        Some(element)
+    }
+
+    fn pop_unsettled(&mut self, end: End) -> Option<Vec<u8>> {
         let node = match end {
             End::Left => self.nodes.front_mut(),
             End::Right => self.nodes.back_mut(),
@@ -194,9 +245,45 @@ impl List {
         Some(element)
     }
 
-    /// Goes back to one listpack if the list has shrunk enough: to half the limit, so that a list at the
-    /// limit does not go to and fro.
-    pub fn settle(&mut self, limits: &EncodingLimits) {
+    /// Cuts at most `count` elements off one end; they stay in their order.
+    pub fn take(&mut self, end: End, count: usize, limits: &EncodingLimits) -> Self {
+        if count >= self.len {
+            return std::mem::take(self);
+        }
+        let index = match end {
+            End::Left => count,
+            End::Right => self.len - count,
+        };
+        let Some(border) = self.border_at(index) else { return Self::default() };
+        // Either costs by the number of nodes that go, not of those that stay.
+        let nodes = match end {
+            End::Left => self.nodes.drain(..border).collect(),
+            End::Right => self.nodes.split_off(border),
+        };
+        self.len -= count;
+        self.settle(limits);
+        Self { nodes, len: count, outgrown: true }
+    }
+
+    /// Makes an element the first of its node; gives the node's number.
+    fn border_at(&mut self, index: usize) -> Option<usize> {
+        let (number, inner) = self.locate(index)?;
+        match &mut self.nodes[number] {
+            Node::Packed(pack) if inner > 0 => {
+                let tail = pack.split_off(pack.seek(inner)?);
+                self.nodes.insert(number + 1, Node::Packed(tail));
+                Some(number + 1)
+            }
+            _ => Some(number),
+        }
+    }
+
+    /// Gives room back, and goes back to one listpack if the list has shrunk enough: to half the limit,
+    /// so that a list at the limit does not go to and fro.
+    fn settle(&mut self, limits: &EncodingLimits) {
+        if self.nodes.capacity() > 4 * self.nodes.len() + 16 {
+            self.nodes.shrink_to(2 * self.nodes.len());
+        }
         let limit = NodeLimit::new(limits);
         if let (1, Some(Node::Packed(pack))) = (self.nodes.len(), self.nodes.front()) {
             let half = match limits.list_max_listpack_size {
@@ -241,79 +328,112 @@ impl List {
     /// Replaces the element at an index; whether there is one.
     pub fn set(&mut self, index: usize, element: &[u8], limits: &EncodingLimits) -> bool {
         let Some((number, inner)) = self.locate(index) else { return false };
+        self.expect(std::iter::once(element), limits);
         let limit = NodeLimit::new(limits);
         match &mut self.nodes[number] {
-            Node::Packed(pack) if Listpack::cost_bytes(element) <= limit.bytes => {
+            Node::Packed(pack) if !self.outgrown || !limit.is_exceeded_by(element) => {
                 if let Some(position) = pack.seek(inner) {
                     pack.replace(position, element);
                 }
+                if self.outgrown {
+                    self.split(number, limit);
+                }
             }
-            Node::Plain(bytes) if Listpack::cost_bytes(element) > limit.bytes => {
-                *bytes = element.into()
-            }
+            Node::Plain(bytes) if limit.is_exceeded_by(element) => *bytes = element.into(),
             _ => {
                 // Between a packed and a plain node the element changes its place.
                 self.remove_at(number, inner);
-                self.insert_at(number, inner, element, limit);
-                self.outgrown = true;
-                return true;
+                match self.locate(index) {
+                    Some(place) => self.insert_at(place, End::Left, element, limit),
+                    None => self.push_expected(End::Right, element, limit),
+                }
             }
         }
-        let fits = self.nodes[number].fits(limit);
-        if !fits {
-            self.outgrown = true;
-            self.split(number, limit);
-        }
+        self.settle(limits);
         true
     }
 
-    /// Inserts an element so that it gets this index, which is at most the length.
-    pub fn insert(&mut self, index: usize, element: &[u8], limits: &EncodingLimits) {
-        if index == 0 {
-            return self.push(End::Left, element, limits);
-        }
+    /// Inserts an element on one side of another, which has this index.
+    pub fn insert(&mut self, pivot: usize, side: End, element: &[u8], limits: &EncodingLimits) {
+        self.expect(std::iter::once(element), limits);
         let limit = NodeLimit::new(limits);
-        match self.locate(index) {
-            None => self.push(End::Right, element, limits),
-            Some((number, inner)) => self.insert_at(number, inner, element, limit),
+        match self.locate(pivot) {
+            Some(place) => self.insert_at(place, side, element, limit),
+            None => self.push_expected(End::Right, element, limit),
         }
     }
 
-    fn insert_at(&mut self, number: usize, inner: usize, element: &[u8], limit: NodeLimit) {
+    /// Inserts beside the element at (node, index within it), where quicklist.c does: in this node, else
+    /// at the near end of the next one, else in a node of its own, between the halves of this one if
+    /// need be.
+    fn insert_at(&mut self, place: (usize, usize), side: End, element: &[u8], limit: NodeLimit) {
+        let (number, inner) = place;
+        let at = if side == End::Left { inner } else { inner + 1 };
         self.len += 1;
-        // At a node's start the node before may have room.
-        if inner == 0
-            && let Some(before) = number.checked_sub(1)
-            && self.nodes[before].has_room(element, limit)
-            && let Node::Packed(pack) = &mut self.nodes[before]
-        {
-            return pack.push(element);
-        }
-        let has_room = self.nodes.get(number).is_some_and(|node| node.has_room(element, limit));
-        match self.nodes.get_mut(number) {
-            Some(Node::Packed(pack)) if has_room => match pack.seek(inner) {
-                Some(position) => pack.insert_before(position, element),
-                None => pack.push(element),
-            },
-            Some(Node::Packed(pack)) if inner > 0 => {
-                self.outgrown = true;
-                let tail = pack.seek(inner).map(|position| pack.split_off(position));
-                if let Some(tail) = tail.filter(|tail| !tail.is_empty()) {
+        let outgrown = self.outgrown;
+        let node = &mut self.nodes[number];
+        let length = node.len();
+        match node {
+            Node::Packed(pack) if !outgrown || limit.has_room_in(pack, element) => {
+                return match pack.seek(at) {
+                    Some(position) => pack.insert_before(position, element),
+                    None => pack.push(element),
+                };
+            }
+            Node::Packed(pack) if 0 < at && at < length => {
+                if let Some(position) = pack.seek(at) {
+                    let tail = pack.split_off(position);
                     self.nodes.insert(number + 1, Node::Packed(tail));
                 }
-                if self.nodes[number].has_room(element, limit)
-                    && let Node::Packed(pack) = &mut self.nodes[number]
-                {
-                    pack.push(element);
+                let near = if side == End::Left { number } else { number + 1 };
+                if self.nodes[near].has_room(element, limit) {
+                    self.nodes[near].push(side.opposite(), element);
                 } else {
                     self.nodes.insert(number + 1, Node::new(element, limit));
                 }
+                return self.merge_around(if side == End::Left { number + 1 } else { number }, limit);
             }
-            _ => {
-                self.outgrown |= !self.nodes.is_empty();
-                self.nodes.insert(number, Node::new(element, limit));
+            Node::Packed(_) | Node::Plain(_) => {}
+        }
+        let neighbour = match side {
+            End::Left => number.checked_sub(1),
+            End::Right => Some(number + 1),
+        };
+        match neighbour.and_then(|neighbour| self.nodes.get_mut(neighbour)) {
+            Some(node) if node.has_room(element, limit) => node.push(side.opposite(), element),
+            _ => self.nodes.insert(number + at.min(1), Node::new(element, limit)),
+        }
+    }
+
+    /// Joins what a split has left small, as quicklist.c does, so that lists do not fall to pieces.
+    fn merge_around(&mut self, mut center: usize, limit: NodeLimit) {
+        self.merge(center + 1, limit);
+        for before in [2, 1] {
+            if center >= before && self.merge(center - before, limit) {
+                center -= 1;
             }
         }
+        self.merge(center, limit);
+    }
+
+    /// Joins a node with the next one if that gives no more than a node; whether it did.
+    fn merge(&mut self, left: usize, limit: NodeLimit) -> bool {
+        let (Some(Node::Packed(first)), Some(Node::Packed(second))) =
+            (self.nodes.get(left), self.nodes.get(left + 1))
+        else {
+            return false;
+        };
+        let bytes = first.size_bytes() + second.size_bytes() - Listpack::EMPTY_BYTES;
+        if !limit.admits(bytes, first.len() + second.len()) {
+            return false;
+        }
+        let second = self.nodes.remove(left + 1);
+        if let (Some(Node::Packed(first)), Some(Node::Packed(second))) =
+            (self.nodes.get_mut(left), second)
+        {
+            first.append(&second);
+        }
+        true
     }
 
     fn remove_at(&mut self, number: usize, inner: usize) {
@@ -335,94 +455,62 @@ impl List {
     /// Splits a node that has grown beyond its limit.
     fn split(&mut self, number: usize, limit: NodeLimit) {
         if let Node::Packed(pack) = &mut self.nodes[number]
+            && !limit.admits(pack.size_bytes(), pack.len())
             && pack.len() > 1
             && let Some(middle) = pack.seek(pack.len() / 2)
         {
             let tail = pack.split_off(middle);
             self.nodes.insert(number + 1, Node::Packed(tail));
-            for half in [number + 1, number] {
-                if !self.nodes[half].fits(limit) {
-                    self.split(half, limit);
-                }
-            }
+            self.split(number + 1, limit);
+            self.split(number, limit);
         }
     }
 
-    /// Removes elements equal to `wanted`, at most `count`, from one end; gives their number.
-    pub fn remove(&mut self, wanted: &[u8], count: usize, end: End) -> usize {
+    /// Removes elements equal to `wanted`, at most `count`, from one end on; gives their number.
+    pub fn remove(
+        &mut self,
+        wanted: &[u8],
+        count: usize,
+        end: End,
+        limits: &EncodingLimits,
+    ) -> usize {
         let element = Element::new(wanted);
         let mut removed = 0;
-        let mut keep = |node: &mut Node| {
-            if removed == count {
-                return true;
-            }
-            match node {
-                Node::Plain(bytes) => {
-                    let is_wanted = **bytes == *wanted;
-                    removed += usize::from(is_wanted);
-                    !is_wanted
+        let mut look = |node: &mut Node| {
+            removed += match node {
+                Node::Plain(bytes) if **bytes == *wanted => {
+                    *node = Node::Packed(Listpack::new());
+                    1
                 }
-                Node::Packed(pack) => {
-                    removed += remove_packed(pack, element, count - removed, end);
-                    !pack.is_empty()
-                }
-            }
+                Node::Plain(_) => 0,
+                Node::Packed(pack) => remove_packed(pack, element, count - removed, end),
+            };
+            removed < count
         };
         match end {
-            End::Left => self.nodes.retain_mut(keep),
-            End::Right => {
-                for number in (0..self.nodes.len()).rev() {
-                    if !keep(&mut self.nodes[number]) {
-                        self.nodes.remove(number);
-                    }
-                }
-            }
+            End::Left => self.nodes.iter_mut().all(&mut look),
+            End::Right => self.nodes.iter_mut().rev().all(&mut look),
+        };
+        if removed > 0 {
+            self.nodes.retain(|node| !matches!(node, Node::Packed(pack) if pack.is_empty()));
+            self.len -= removed;
+            self.settle(limits);
         }
-        self.len -= removed;
         removed
     }
 
     /// Keeps the elements from `start` to `stop`, both included and below the length; gives what was
     /// cut off, for its owner to drop.
-    pub fn trim(&mut self, start: usize, stop: usize) -> Self {
-        let mut cut = self.drop_behind(stop + 1);
-        cut.nodes.extend(self.drop_before(start).nodes);
-        cut
-    }
-
-    fn drop_behind(&mut self, keep: usize) -> Self {
-        let mut cut = Self::default();
-        if let Some((number, inner)) = self.locate(keep) {
-            cut.nodes = self.nodes.split_off(number + 1);
-            if inner == 0 {
-                cut.nodes.extend(self.nodes.pop_back());
-            } else if let Some(Node::Packed(pack)) = self.nodes.back_mut()
-                && let Some(position) = pack.seek(inner)
-            {
-                pack.remove(position, usize::MAX);
-            }
-            self.len = keep;
-        }
-        cut
-    }
-
-    fn drop_before(&mut self, start: usize) -> Self {
-        let mut cut = Self::default();
-        if let Some((number, inner)) = self.locate(start) {
-            let kept = self.nodes.split_off(number);
-            cut.nodes = std::mem::replace(&mut self.nodes, kept);
-            if let Some(Node::Packed(pack)) = self.nodes.front_mut()
-                && let Some(first) = pack.first()
-            {
-                pack.remove(first, inner);
-            }
-            self.len -= start;
-        }
+    pub fn trim(&mut self, start: usize, stop: usize, limits: &EncodingLimits) -> Self {
+        let mut cut = self.take(End::Right, self.len - stop - 1, limits);
+        let mut front = self.take(End::Left, start, limits);
+        cut.len += front.len;
+        cut.nodes.append(&mut front.nodes);
         cut
     }
 
     /// The elements from an index on.
-    pub fn iter_from(&self, index: usize) -> impl Iterator<Item = Element<'_>> + '_ {
+    fn iter_from(&self, index: usize) -> impl Iterator<Item = Element<'_>> + '_ {
         let (number, inner) = self.locate(index).unwrap_or((self.nodes.len(), 0));
         self.nodes.range(number..).enumerate().flat_map(move |(count, node)| {
             let skip = if count == 0 { inner } else { 0 };
@@ -430,14 +518,16 @@ impl List {
         })
     }
 
-    /// The elements from the last one to the first.
-    pub fn iter_back(&self) -> impl Iterator<Item = Element<'_>> + '_ {
-        self.nodes.iter().rev().flat_map(|node| node_iter(node).rev())
-    }
-
-    /// The elements in order.
-    pub fn iter(&self) -> impl Iterator<Item = Element<'_>> + '_ {
-        self.nodes.iter().flat_map(node_iter)
+    /// The elements in order, from one end on.
+    pub fn iter(&self, from: End) -> impl ExactSizeIterator<Item = Element<'_>> + '_ {
+        let (forth, back) = match from {
+            End::Left => (Some(self.nodes.iter().flat_map(node_iter)), None),
+            End::Right => {
+                (None, Some(self.nodes.iter().rev().flat_map(|node| node_iter(node).rev())))
+            }
+        };
+        let inner = forth.into_iter().flatten().chain(back.into_iter().flatten());
+        Counted { inner, count: self.len }
     }
 
     /// The elements with these indexes, `stop` included.
@@ -445,18 +535,9 @@ impl List {
         &self,
         start: usize,
         stop: usize,
-    ) -> impl ExactSizeIterator<Item = Cow<'_, [u8]>> + '_ {
+    ) -> impl ExactSizeIterator<Item = Element<'_>> + '_ {
         let count = if start >= self.len { 0 } else { stop.min(self.len - 1) + 1 - start };
-        Counted { inner: self.iter_from(start).map(Element::bytes), count }
-    }
-}
-
-impl Node {
-    fn fits(&self, limit: NodeLimit) -> bool {
-        match self {
-            Self::Packed(pack) => limit.admits(pack.size_bytes(), pack.len()),
-            Self::Plain(_) => true,
-        }
+        Counted { inner: self.iter_from(start), count }
     }
 }
 
@@ -526,7 +607,7 @@ mod tests {
     use super::*;
 
     fn contents(list: &List) -> Vec<Vec<u8>> {
-        list.iter().map(|element| element.bytes().into_owned()).collect()
+        list.iter(End::Left).map(|element| element.bytes().into_owned()).collect()
     }
 
     fn element(rng: &mut fastrand::Rng) -> Vec<u8> {
@@ -555,13 +636,15 @@ mod tests {
                         list.push(End::Left, &element, &limits);
                         model.insert(0, element);
                     }
-                    6 => assert_eq!(list.pop(End::Right), model.pop()),
+                    6 => assert_eq!(list.pop(End::Right, &limits), model.pop()),
                     7 if !model.is_empty() => {
-                        assert_eq!(list.pop(End::Left), Some(model.remove(0)))
+                        assert_eq!(list.pop(End::Left, &limits), Some(model.remove(0)))
                     }
                     8..10 => {
-                        list.insert(index, &element, &limits);
-                        model.insert(index, element);
+                        let side = if rng.bool() { End::Left } else { End::Right };
+                        list.insert(index, side, &element, &limits);
+                        let behind = usize::from(side == End::Right && index < model.len());
+                        model.insert(index + behind, element);
                     }
                     10 => {
                         let there = index < model.len();
@@ -583,19 +666,36 @@ mod tests {
                             model.remove(found);
                             expected += 1;
                         }
-                        assert_eq!(list.remove(&element, count, end), expected);
+                        assert_eq!(list.remove(&element, count, end, &limits), expected);
+                    }
+                    12 if rng.bool() && !model.is_empty() => {
+                        let to = if rng.bool() { End::Left } else { End::Right };
+                        let moved = model.pop().into_iter().collect::<Vec<_>>();
+                        assert_eq!(list.rotate(End::Right, to, &limits).as_ref(), moved.first());
+                        let at = if to == End::Left { 0 } else { model.len() };
+                        model.splice(at..at, moved);
+                    }
+                    13 if rng.u8(..20) == 0 => {
+                        let count = rng.usize(..=model.len());
+                        let (end, expected) = if rng.bool() {
+                            (End::Left, model.drain(..count).collect::<Vec<_>>())
+                        } else {
+                            (End::Right, model.split_off(model.len() - count))
+                        };
+                        assert_eq!(contents(&list.take(end, count, &limits)), expected);
                     }
                     12 if rng.u8(..10) == 0 && !model.is_empty() => {
                         let stop = rng.usize(..model.len());
                         let start = rng.usize(..=stop);
-                        list.trim(start, stop);
+                        let cut = list.trim(start, stop, &limits);
+                        assert_eq!(cut.len(), model.len() - (stop + 1 - start));
                         model = model[start..=stop].to_vec();
                     }
                     _ => {
                         let got = list.get(index).map(|element| element.bytes().into_owned());
                         assert_eq!(got.as_ref(), model.get(index));
                         let range: Vec<_> =
-                            list.range(index, index + 3).map(Cow::into_owned).collect();
+                            list.range(index, index + 3).map(|element| element.bytes().into_owned()).collect();
                         assert_eq!(range, model[index..(index + 4).min(model.len())]);
                     }
                 }
@@ -603,7 +703,7 @@ mod tests {
             }
             assert_eq!(contents(&list), model);
             let back: Vec<_> =
-                list.iter_back().map(|element| element.bytes().into_owned()).collect();
+                list.iter(End::Right).map(|element| element.bytes().into_owned()).collect();
             assert_eq!(back, model.into_iter().rev().collect::<Vec<_>>());
         }
     }
@@ -617,8 +717,7 @@ mod tests {
             assert_eq!(list.encoding(), expected);
         }
         for expected in ["quicklist", "quicklist", "listpack"] {
-            list.pop(End::Right);
-            list.settle(&limits);
+            list.pop(End::Right, &limits);
             assert_eq!(list.encoding(), expected);
         }
     }

@@ -86,9 +86,12 @@ impl std::fmt::Debug for Listpack {
 }
 
 impl Listpack {
+    /// Length of a pack without elements.
+    pub const EMPTY_BYTES: usize = HEADER_BYTES + 1;
+
     /// An empty pack.
     pub fn new() -> Self {
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + 1);
+        let mut bytes = Vec::with_capacity(Self::EMPTY_BYTES);
         bytes.extend_from_slice(&[7, 0, 0, 0, 0, 0, END]);
         Self { bytes }
     }
@@ -145,7 +148,7 @@ impl Listpack {
 
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
-        self.bytes.len() == HEADER_BYTES + 1
+        self.bytes.len() == Self::EMPTY_BYTES
     }
 
     fn end(&self) -> usize {
