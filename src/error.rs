@@ -158,6 +158,19 @@ impl CommandError {
     /// More keys announced than there are arguments.
     pub const NUMKEYS_BEYOND_ARGS: Self =
         Self::text("ERR Number of keys can't be greater than number of args");
+    /// A number of elements to pop that is none, or not positive.
+    pub const NO_COUNT: Self = Self::text("ERR count should be greater than 0");
+    /// LSET beyond the list.
+    pub const INDEX_OUT_OF_RANGE: Self = Self::text("ERR index out of range");
+    /// LPOS, whose ranks start from 1 and from -1.
+    pub const RANK_ZERO: Self = Self::text(
+        "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or \
+         use negative to start from the end of the list",
+    );
+    /// LPOS with a COUNT that is no number, or negative.
+    pub const NEGATIVE_COUNT: Self = Self::text("ERR COUNT can't be negative");
+    /// LPOS with a MAXLEN that is no number, or negative.
+    pub const NEGATIVE_MAXLEN: Self = Self::text("ERR MAXLEN can't be negative");
     /// A LIMIT that is no number, or negative.
     pub const NEGATIVE_LIMIT: Self = Self::text("ERR LIMIT can't be negative");
     /// NOVALUES in a scan through something without values.

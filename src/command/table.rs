@@ -3,7 +3,7 @@
 use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, expire, function, info, introspection,
-    key, lolwut, memory, object, replication, scan, server, set, slowlog, string,
+    key, list, lolwut, memory, object, replication, scan, server, set, slowlog, string,
 };
 use crate::protocol::Request;
 
@@ -11,6 +11,7 @@ use crate::protocol::Request;
 const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::String, string::COMMANDS),
     (Group::Bitmap, bitmap::COMMANDS),
+    (Group::List, list::COMMANDS),
     (Group::Set, set::COMMANDS),
     (Group::Generic, key::COMMANDS),
     (Group::Generic, expire::COMMANDS),

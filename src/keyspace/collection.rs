@@ -6,7 +6,7 @@
 use super::entry::Entry;
 use super::view::{Key, ReadView, WriteView};
 use crate::error::CommandError;
-use crate::value::{Collection, EncodingLimits, Value};
+use crate::value::{Collection, EncodingLimits};
 
 /// What a change did, for the record: how many elements came, went or got another value, and what to
 /// answer. A change of none leaves the key unmodified in every sense.
@@ -131,8 +131,9 @@ impl WriteView<'_, '_> {
         true
     }
 
-    /// Gives something large away, to be freed after the locks are released.
-    pub fn discard(&mut self, value: impl Into<Value>) {
-        self.discard_value(value.into());
+    /// Gives something large away, to be freed after the locks are released. Until then it can be
+    /// looked at, so that a reply shows what was taken out without a copy.
+    pub fn discard<T: Collection>(&mut self, collection: T) -> &T {
+        T::of(self.discard_value(collection.into())).expect("it was made from this type right here")
     }
 }

@@ -462,8 +462,10 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.effects.garbage.entries.extend(entry);
     }
 
-    pub(super) fn discard_value(&mut self, value: Value) {
-        self.effects.garbage.values.push(value);
+    pub(super) fn discard_value(&mut self, value: Value) -> &Value {
+        let values = &mut self.effects.garbage.values;
+        values.push(value);
+        values.last().expect("one was just pushed")
     }
 
     pub(super) fn count_changes(&mut self, count: usize) {

@@ -391,7 +391,8 @@ impl List {
                 } else {
                     self.nodes.insert(number + 1, Node::new(element, limit));
                 }
-                return self.merge_around(if side == End::Left { number + 1 } else { number }, limit);
+                return self
+                    .merge_around(if side == End::Left { number + 1 } else { number }, limit);
             }
             Node::Packed(_) | Node::Plain(_) => {}
         }
@@ -694,8 +695,10 @@ mod tests {
                     _ => {
                         let got = list.get(index).map(|element| element.bytes().into_owned());
                         assert_eq!(got.as_ref(), model.get(index));
-                        let range: Vec<_> =
-                            list.range(index, index + 3).map(|element| element.bytes().into_owned()).collect();
+                        let range: Vec<_> = list
+                            .range(index, index + 3)
+                            .map(|element| element.bytes().into_owned())
+                            .collect();
                         assert_eq!(range, model[index..(index + 4).min(model.len())]);
                     }
                 }
