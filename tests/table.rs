@@ -8,7 +8,7 @@ mod support;
 use redist::Server;
 use redist::command::{self, Found, Handler};
 use redist::protocol::Request;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use support::client::Client;
 use support::peer::RealRedis;
 use support::reply::Reply;
@@ -20,7 +20,7 @@ const SINCE_7_2: &[&str] = &["client|no-touch", "client|setinfo", "waitaof"];
 const LATER: &[&str] = &["delifeq"];
 
 /// What 7.2 says differently than 7.0: a field, and the commands in which it differs.
-const CHANGED_IN_7_2: &[(&str, &[&str])] = &[
+const CHANGED_IN_7_2: &[Known] = &[
     ("arity", &["command|getkeys", "command|getkeysandflags", "zrank", "zrevrank"]),
     ("flags", &["blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin", "wait"]),
     ("categories", &["wait"]),
@@ -141,13 +141,14 @@ const CHANGED_IN_7_2: &[(&str, &[&str])] = &[
 ];
 
 /// What 7.4 says differently than 7.2: new options.
-const CHANGED_IN_7_4: &[(&str, &[&str])] =
+const CHANGED_IN_7_4: &[Known] =
     &[("arguments", &["client|kill", "hscan"]), ("history", &["client|kill"])];
 
 /// What our options add to Redis 7.2's.
-const OURS: &[(&str, &[&str])] = &[("arguments", &["set"])];
+const OURS: &[Known] = &[("arguments", &["set"])];
 
-type Fields = BTreeMap<String, String>;
+/// Names with values, in order.
+type Fields = Vec<(String, String)>;
 
 /// What a server tells of one command; `None` if it does not know it.
 fn fields(client: &mut Client, name: &str, old: bool) -> Option<Fields> {
@@ -162,7 +163,6 @@ fn fields(client: &mut Client, name: &str, old: bool) -> Option<Fields> {
         "tips",
         "key specifications",
     ];
-    let mut fields = Fields::new();
     let Ok(Reply::Array(mut entries)) = client.request(&["COMMAND", "INFO", name]) else {
         panic!("COMMAND INFO {name} is no array");
     };
@@ -170,9 +170,9 @@ fn fields(client: &mut Client, name: &str, old: bool) -> Option<Fields> {
     // Behind these nine are the subcommands, which are compared by themselves but for their shape.
     assert_eq!(entry.len(), NAMES.len() + 1, "{name}");
     let shape = if matches!(entry[9], Reply::Set(_)) { "set" } else { "array" };
-    fields.insert("subcommands' shape".to_owned(), shape.to_owned());
+    let mut fields: Fields = vec![("subcommands' shape".to_owned(), shape.to_owned())];
     fields.extend(
-        NAMES.iter().zip(&entry).map(|(field, value)| (field.to_string(), value.to_string())),
+        NAMES.iter().zip(&entry).map(|(name, value)| (name.to_string(), value.to_string())),
     );
     let Ok(Reply::Map(docs)) = client.request(&["COMMAND", "DOCS", name]) else {
         panic!("COMMAND DOCS {name} is no map");
@@ -184,7 +184,7 @@ fn fields(client: &mut Client, name: &str, old: bool) -> Option<Fields> {
         let value = if old { without_display_text(&pair[1]) } else { pair[1].clone() };
         // Summaries were reworded, and subcommands are compared by themselves.
         if field != "subcommands" && !(old && field == "summary") {
-            fields.insert(field, value.to_string());
+            fields.push((field, value.to_string()));
         }
     }
     Some(fields)
@@ -203,6 +203,44 @@ fn without_display_text(reply: &Reply) -> Reply {
     }
 }
 
+/// A field and the commands in which it may differ.
+type Known = (&'static str, &'static [&'static str]);
+
+/// Lists the fields that differ, also in order, and takes those that may off `unused`.
+fn differences(
+    name: &str,
+    ours: &Fields,
+    real: &Fields,
+    unused: &mut Vec<(&str, &str)>,
+    known: &[Known],
+) -> Vec<String> {
+    let value = |fields: &Fields, wanted: &str| {
+        fields.iter().find(|(field, _)| field == wanted).map(|(_, value)| value.clone())
+    };
+    let common = |fields: &Fields, others: &Fields| -> Vec<String> {
+        let common = fields.iter().filter(|(field, _)| value(others, field).is_some());
+        common.map(|(field, _)| field.clone()).collect()
+    };
+    let mut wrong = Vec::new();
+    if common(ours, real) != common(real, ours) {
+        wrong.push(format!("{name}: its fields are in another order"));
+    }
+    let all: BTreeSet<&String> = ours.iter().chain(real).map(|(field, _)| field).collect();
+    for field in all {
+        let (our, real) = (value(ours, field), value(real, field));
+        if our == real {
+            continue;
+        }
+        if known.iter().any(|(known, names)| known == field && names.contains(&name)) {
+            unused.retain(|entry| *entry != (field.as_str(), name));
+            continue;
+        }
+        let [our, real] = [our, real].map(|value| value.unwrap_or("nothing".to_owned()));
+        wrong.push(format!("{name}: {field}\n    Redis: {real}\n    ours:  {our}"));
+    }
+    wrong
+}
+
 #[test]
 fn every_row_says_what_redis_says() {
     let Some(real) = RealRedis::start(&[]) else { return };
@@ -214,37 +252,25 @@ fn every_row_says_what_redis_says() {
     let mut known = OURS.to_vec();
     known.extend(is_7_0.then_some(CHANGED_IN_7_2).into_iter().flatten());
     known.extend(is_7_4.then_some(CHANGED_IN_7_4).into_iter().flatten());
-    let mut unused: BTreeSet<(&str, &str)> = known
+    // What is listed for a command that is not built may wait there.
+    let is_built = |name: &str| command::find_full_name(name.as_bytes()).is_some();
+    let mut unused: Vec<(&str, &str)> = known
         .iter()
         .flat_map(|(field, names)| names.iter().map(move |name| (*field, *name)))
+        .filter(|(_, name)| is_built(name))
         .collect();
 
     let mut wrong = Vec::new();
     for name in command::all().map(|found| found.full_name()) {
         let our_fields = fields(&mut ours, &name, is_7_0).expect("we know our own");
-        let Some(real_fields) = fields(&mut real, &name, is_7_0) else {
-            let newer = LATER.contains(&&*name) || (is_7_0 && SINCE_7_2.contains(&&*name));
-            if !newer {
-                wrong.push(format!("{name}: Redis does not know it"));
+        match fields(&mut real, &name, is_7_0) {
+            Some(real_fields) => {
+                wrong.extend(differences(&name, &our_fields, &real_fields, &mut unused, &known));
             }
-            continue;
-        };
-        let all: BTreeSet<&String> = our_fields.keys().chain(real_fields.keys()).collect();
-        for field in all {
-            let (our, real) = (our_fields.get(field), real_fields.get(field));
-            let is_known = known
-                .iter()
-                .any(|(known, names)| *known == field.as_str() && names.contains(&&*name));
-            if our != real && is_known {
-                unused.retain(|entry| *entry != (field.as_str(), &*name));
-            } else if our != real {
-                let [our, real] = [our, real].map(|value| value.map_or("nothing", String::as_str));
-                wrong.push(format!("{name}: {field}\n    Redis: {real}\n    ours:  {our}"));
-            }
+            None if LATER.contains(&&*name) || (is_7_0 && SINCE_7_2.contains(&&*name)) => {}
+            None => wrong.push(format!("{name}: Redis does not know it")),
         }
     }
-    // What is listed for a command that is not built yet may wait there.
-    unused.retain(|(_, name)| command::find_full_name(name.as_bytes()).is_some());
     wrong.extend(
         unused
             .iter()
