@@ -218,6 +218,40 @@ impl CommandError {
     pub const BITFIELD_READ_ONLY: Self =
         Self::text("ERR BITFIELD_RO only supports the GET subcommand");
 
+    /// ZADD with both.
+    pub const XX_AND_NX: Self =
+        Self::text("ERR XX and NX options at the same time are not compatible");
+    /// ZADD with two of them.
+    pub const GT_LT_AND_NX: Self =
+        Self::text("ERR GT, LT, and/or NX options at the same time are not compatible");
+    /// ZADD INCR with several members.
+    pub const INCR_OF_SEVERAL: Self =
+        Self::text("ERR INCR option supports a single increment-element pair");
+    /// An infinite score and its opposite.
+    pub const SCORE_NOT_A_NUMBER: Self = Self::text("ERR resulting score is not a number (NaN)");
+    /// A count of ZMPOP that is no number, or not positive.
+    pub const COUNT_NOT_POSITIVE: Self = Self::text("ERR count should be greater than 0");
+    /// A count whose double does not fit.
+    pub const OUT_OF_RANGE: Self = Self::text("ERR value is out of range");
+    /// A bound of a range of scores.
+    pub const RANGE_NOT_FLOAT: Self = Self::text("ERR min or max is not a float");
+    /// A bound of a range of members.
+    pub const RANGE_NOT_LEX: Self = Self::text("ERR min or max not valid string range item");
+    /// LIMIT with a range of ranks.
+    pub const LIMIT_OF_RANKS: Self = Self::text(
+        "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+    );
+    /// WITHSCORES with a range of members.
+    pub const WITHSCORES_BY_LEX: Self =
+        Self::text("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+    /// A weight of ZUNION.
+    pub const WEIGHT_NOT_FLOAT: Self = Self::text("ERR weight value is not a float");
+
+    /// An operation on no sorted set; names the command in lower case.
+    pub fn no_input_keys(name: &str) -> Self {
+        Self::Text(format!("ERR at least 1 input key is needed for '{name}' command").into())
+    }
+
     /// An error with a fixed text, code included: `CommandError::text("ERR no such key")`.
     pub const fn text(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))

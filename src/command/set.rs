@@ -327,8 +327,8 @@ fn spop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
     Ok(Reply::Set(popped.unwrap_or_default().into_iter().map(Reply::bulk).collect()))
 }
 
-/// Most members that one SRANDMEMBER repeats: the reply to a count like -10^18 would fill all memory.
-const REPEATS_COUNT_MAX: u64 = 1 << 24;
+/// Most members that one command repeats: the reply to a count like -10^18 would fill all memory.
+pub(super) const RANDOM_REPEATS_COUNT_MAX: usize = 1 << 24;
 
 fn srandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let key = args.key()?;
@@ -342,11 +342,13 @@ fn srandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     args.end()?;
     let Some(set) = view.collection::<Set>(key)? else { return Ok(Reply::Array(Vec::new())) };
     if count < 0 {
-        let repeats = count.unsigned_abs().min(REPEATS_COUNT_MAX) as usize;
+        let repeats = usize::try_from(count.unsigned_abs())
+            .unwrap_or(usize::MAX)
+            .min(RANDOM_REPEATS_COUNT_MAX);
         let length = set.len();
         let members = (0..repeats).filter_map(move |_| set.at(rng.usize(..length)));
         let members = members.map(reply);
-        return Ok(Reply::Stream(Shape::Array, Box::new(Sized { items: members, left: repeats })));
+        return Ok(Reply::stream(Shape::Array, repeats, members));
     }
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(set.len());
     if count == set.len() {
@@ -357,27 +359,6 @@ fn srandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         positions.into_iter().filter_map(|position| set.at(position)).map(reply).collect(),
     ))
 }
-
-/// An iterator whose length is known from elsewhere.
-struct Sized<I> {
-    items: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Sized<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        self.left = self.left.checked_sub(1)?;
-        self.items.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Sized<I> {}
 
 fn sscan<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (key, cursor) = (args.key()?, Cursor::parse(args)?);

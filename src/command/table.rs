@@ -3,7 +3,8 @@
 use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, expire, function, info, introspection,
-    key, list, lolwut, memory, object, replication, scan, server, set, slowlog, string,
+    key, list, lolwut, memory, object, replication, scan, server, set, slowlog, sorted_set,
+    sorted_set_algebra, sorted_set_range, string,
 };
 use crate::protocol::Request;
 
@@ -13,6 +14,9 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Bitmap, bitmap::COMMANDS),
     (Group::List, list::COMMANDS),
     (Group::Set, set::COMMANDS),
+    (Group::SortedSet, sorted_set::COMMANDS),
+    (Group::SortedSet, sorted_set_range::COMMANDS),
+    (Group::SortedSet, sorted_set_algebra::COMMANDS),
     (Group::Generic, key::COMMANDS),
     (Group::Generic, expire::COMMANDS),
     (Group::Generic, scan::COMMANDS),

@@ -96,8 +96,34 @@ impl<'v> Reply<'v> {
         Self::Int(i64::from(flag))
     }
 
+    /// Replies that are made one by one while they are written; `count` is how many there will be.
+    pub fn stream(shape: Shape, count: usize, items: impl Iterator<Item = Self> + 'v) -> Self {
+        Self::Stream(shape, Box::new(Counted { items, left: count }))
+    }
+
     /// The lines of a HELP subcommand: an array of simple strings.
     pub fn lines(lines: impl IntoIterator<Item = impl Into<Cow<'static, str>>>) -> Self {
         Self::Array(lines.into_iter().map(Self::status).collect())
     }
 }
+
+/// An iterator whose length is known from elsewhere.
+struct Counted<I> {
+    items: I,
+    left: usize,
+}
+
+impl<I: Iterator> Iterator for Counted<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.left = self.left.checked_sub(1)?;
+        self.items.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Counted<I> {}
