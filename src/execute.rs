@@ -2,7 +2,7 @@
 
 use crate::command::{self, Args, Context, FindError, Flags, Found, Handler, Keys, help};
 use crate::error::CommandError;
-use crate::instance::{Client, Closing, Instance, PauseMode, SlowEntry};
+use crate::instance::{Client, Closing, Instance, LatencyEvent, PauseMode, SlowEntry};
 use crate::keyspace::{AccessMode, AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
 use crate::protocol::{Outcome, Protocol, Request, encode, encode_error};
 use crate::value::EncodingLimits;
@@ -197,7 +197,13 @@ fn run(
     };
     let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
     instance.stats.ran(client.id(), found.id, took, !succeeded);
+    if client.settings.latency_tracking {
+        instance.stats.took(client.id(), found.id, took);
+    }
     note_if_slow(instance, client, found, request, took);
+    let is_fast = found.spec.flags.has(Flags::FAST);
+    let event = if is_fast { LatencyEvent::FastCommand } else { LatencyEvent::Command };
+    instance.note_latency(event, took, client.settings.latency_monitor_threshold);
     if monitored {
         let line = monitor_line(instance, client, request);
         client.monitor_lines.extend_from_slice(&line);

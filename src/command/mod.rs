@@ -19,6 +19,7 @@ mod info;
 mod introspection;
 mod key;
 mod keys;
+mod latency;
 mod list;
 mod lolwut;
 mod memory;

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::keys::Keys;
 use crate::instance::{Client, Instance};
-use crate::keyspace::{ReadView, Walk, WriteView};
+use crate::keyspace::{Moment, ReadView, Walk, WriteView};
 use crate::protocol::Outcome;
 
 /// One command, or one subcommand of a container such as CONFIG.
@@ -128,6 +128,15 @@ pub struct Context<'c> {
     pub client: &'c mut Client,
     /// Unix time in microseconds.
     pub now_us: i64,
+}
+
+impl Context<'_> {
+    /// A walk over the keys of the client's database, for what administrators ask about them. It
+    /// leaves no traces.
+    pub fn walk(&self) -> Walk<'_> {
+        let now_ms = u64::try_from(self.now_us / 1000).unwrap_or(0);
+        Walk::new(&self.instance.keyspace, self.client.db, Moment::for_looking(now_ms))
+    }
 }
 
 /// What the handler's type cannot say of a command.

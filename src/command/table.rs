@@ -3,8 +3,8 @@
 use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, expire, function, info, introspection,
-    key, list, lolwut, memory, object, replication, scan, server, set, slowlog, sorted_set,
-    sorted_set_algebra, sorted_set_range, string,
+    key, latency, list, lolwut, memory, object, replication, scan, server, set, slowlog,
+    sorted_set, sorted_set_algebra, sorted_set_range, string,
 };
 use crate::protocol::Request;
 
@@ -34,6 +34,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Server, info::COMMANDS),
     (Group::Server, memory::COMMANDS),
     (Group::Server, slowlog::COMMANDS),
+    (Group::Server, latency::COMMANDS),
     (Group::Server, debug::COMMANDS),
     (Group::Scripting, function::COMMANDS),
 ];

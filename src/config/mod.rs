@@ -23,5 +23,5 @@ pub use help::help;
 pub use load::{LoadError, Loaded, Place};
 pub use options::{Arguments, OptionLine, Request};
 pub use rewrite::replace_file;
-pub use settings::{LogLevel, MaxmemoryPolicy, Settings};
+pub use settings::{LogLevel, MaxmemoryPolicy, Permission, Settings};
 pub use value::{Kind, Value, ValueError};

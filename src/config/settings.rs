@@ -54,6 +54,14 @@ settings! {
     lfu_log_factor: u32,
     /// Minutes after which an unused key's access counter sinks by one; 0 is never.
     lfu_decay_time: u32,
+    /// Whom DEBUG is allowed to.
+    enable_debug_command: Permission,
+    /// Whether distributions of commands' durations are kept.
+    latency_tracking: bool,
+    /// The percentiles that INFO shows of them.
+    latency_tracking_info_percentiles: Vec<String>,
+    /// Milliseconds from which on the latency monitor keeps a sample; 0 keeps none.
+    latency_monitor_threshold: u64,
     /// Microseconds from which on a command is kept in the slow log; negative is never.
     slowlog_log_slower_than: i64,
     /// Entries that the slow log keeps.
@@ -211,6 +219,19 @@ macro_rules! choices {
             }
         }
     };
+}
+
+choices! {
+    /// To whom something dangerous is allowed.
+    Permission {
+        /// To nobody.
+        #[default]
+        No = "no",
+        /// To every client.
+        Yes = "yes",
+        /// To clients on this machine.
+        Local = "local",
+    }
 }
 
 choices! {

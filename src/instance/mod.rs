@@ -6,6 +6,8 @@
 mod client;
 mod gauge;
 mod histogram;
+mod latency;
+mod memory;
 mod outbox;
 mod parking;
 mod pause;
@@ -18,6 +20,8 @@ mod stop;
 pub use client::{Client, ClientRecord, ClientTexts, Closing, ReplyMode, Wire};
 pub use gauge::{Gauge, Switch};
 pub use histogram::{Distribution, Histogram};
+pub use latency::{LatencyEvent, LatencyMonitor, LatencySample, LatencySeries};
+pub use memory::{DatabaseUse, MemoryUse};
 pub use outbox::{Outbox, Put};
 pub use parking::{Parking, Patience, Unblock, Wake};
 pub use pause::{Pause, PauseMode};
@@ -48,6 +52,8 @@ pub struct Instance {
     pub pause: Pause,
     /// What was counted.
     pub stats: Stats,
+    /// What took longer than it should.
+    pub latency: LatencyMonitor,
     /// Which commands were slow.
     pub slowlog: Slowlog,
     /// Whether and how the server is to end.
@@ -72,6 +78,7 @@ impl Instance {
         let random_id = || (0..40).map(|_| fastrand::digit(16)).collect();
         Self {
             keyspace: Keyspace::new(settings.databases),
+            latency: LatencyMonitor::default(),
             slowlog: Slowlog::default(),
             config: Config::new(settings),
             clock,
@@ -97,8 +104,20 @@ impl Instance {
         let started = Instant::now();
         let due = self.keyspace.reap(self.now_ms());
         self.stats.add_expired(due.removed);
-        self.stats.add_reaped(started.elapsed());
+        let took = started.elapsed();
+        self.stats.add_reaped(took);
+        let threshold_ms = self.config.settings().latency_monitor_threshold;
+        self.note_latency(LatencyEvent::ExpireCycle, took, threshold_ms);
         due
+    }
+
+    /// Keeps what took as long as the directive `latency-monitor-threshold` says; 0 keeps nothing.
+    pub fn note_latency(&self, event: LatencyEvent, took: Duration, threshold_ms: u64) {
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        if threshold_ms > 0 && ms >= threshold_ms {
+            let at_seconds = self.clock.now_ms() / 1000;
+            self.latency.add(event, LatencySample { at_seconds, ms });
+        }
     }
 
     /// The TCP port that clients connect to; 0 while nobody can.

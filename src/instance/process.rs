@@ -15,7 +15,7 @@ pub struct Process {
 }
 
 /// Memory of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes in physical memory.
     pub resident_bytes: u64,

@@ -113,10 +113,15 @@ impl Stats {
         // Nanoseconds, since many commands take less than the microsecond that INFO counts in. They
         // fit for five centuries.
         counters.nanos.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
-        counters.histogram.get_or_init(Box::default).add(took);
         if failed {
             counters.failed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts how long a command took in its distribution.
+    pub fn took(&self, client_id: u64, command: u16, took: Duration) {
+        let counters = &self.stripe(client_id).commands[usize::from(command)];
+        counters.histogram.get_or_init(Box::default).add(took);
     }
 
     /// Counts a command that was refused before it ran.
@@ -255,6 +260,16 @@ impl Stats {
     /// Bytes written to clients.
     pub fn output_bytes(&self) -> u64 {
         self.sum(|stripe| &stripe.output_bytes)
+    }
+
+    /// Connections accepted.
+    pub fn connections_received(&self) -> u64 {
+        self.connections_received.load(Ordering::Relaxed)
+    }
+
+    /// Connections refused by `maxclients`.
+    pub fn connections_rejected(&self) -> u64 {
+        self.connections_rejected.load(Ordering::Relaxed)
     }
 
     /// Reads from clients.

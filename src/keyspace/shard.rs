@@ -63,10 +63,31 @@ pub(super) struct Replaced {
 #[derive(Default)]
 pub struct Database {
     entries: HashTable<Entry>,
-    /// (deadline in unix milliseconds, hash of the key) for each entry that has a deadline. Two
-    /// keys of one shard with the same 64-bit hash and the same deadline share a line; the reaper
-    /// removes both, and readers go by the entry alone.
-    deadlines: BTreeSet<(u64, u64)>,
+    deadlines: Deadlines,
+}
+
+/// (deadline in unix milliseconds, hash of the key) for each entry that has a deadline. Two keys of
+/// one shard with the same 64-bit hash and the same deadline share a line; the reaper removes both,
+/// and readers go by the entry alone.
+#[derive(Default)]
+struct Deadlines {
+    lines: BTreeSet<(u64, u64)>,
+    /// Of the deadlines in all lines: INFO shows their mean, and must not walk them for it.
+    sum_ms: u128,
+}
+
+impl Deadlines {
+    fn insert(&mut self, deadline_ms: u64, hash: u64) {
+        if self.lines.insert((deadline_ms, hash)) {
+            self.sum_ms += u128::from(deadline_ms);
+        }
+    }
+
+    fn remove(&mut self, deadline_ms: u64, hash: u64) {
+        if self.lines.remove(&(deadline_ms, hash)) {
+            self.sum_ms -= u128::from(deadline_ms);
+        }
+    }
 }
 
 impl Database {
@@ -82,17 +103,27 @@ impl Database {
 
     /// Number of keys with a deadline.
     pub fn volatile_len(&self) -> usize {
-        self.deadlines.len()
+        self.deadlines.lines.len()
+    }
+
+    /// Number of keys whose deadline has passed, but which were not yet removed.
+    pub fn due_len(&self, now_ms: u64) -> usize {
+        self.deadlines.lines.range(..=(now_ms, u64::MAX)).count()
     }
 
     /// Sum of the deadlines in unix milliseconds, for the mean time to live that INFO shows.
     pub fn deadline_sum_ms(&self) -> u128 {
-        self.deadlines.iter().map(|(deadline, _)| u128::from(*deadline)).sum()
+        self.deadlines.sum_ms
     }
 
-    /// Slots of the table, used and free.
-    pub fn capacity(&self) -> usize {
-        self.entries.capacity()
+    /// Bytes of the table, slots in use included, but not what keys and values own.
+    pub fn table_bytes(&self) -> usize {
+        self.entries.allocation_size()
+    }
+
+    /// Bytes of the index of deadlines.
+    pub fn deadline_bytes(&self) -> usize {
+        self.deadlines.lines.len() * size_of::<(u64, u64)>()
     }
 
     /// Every entry in no order, expired ones included.
@@ -126,8 +157,12 @@ impl Database {
                 let deadline_ms = deadline.after(former.filter(|_| !was_expired));
                 if former != deadline_ms {
                     entry.set_deadline(deadline_ms);
-                    former.map(|former| self.deadlines.remove(&(former, key.hash)));
-                    deadline_ms.map(|deadline| self.deadlines.insert((deadline, key.hash)));
+                    if let Some(former) = former {
+                        self.deadlines.remove(former, key.hash);
+                    }
+                    if let Some(deadline) = deadline_ms {
+                        self.deadlines.insert(deadline, key.hash);
+                    }
                 }
                 if was_expired {
                     entry.access = moment.new_access();
@@ -141,7 +176,9 @@ impl Database {
                 let deadline_ms = deadline.after(None);
                 let access = moment.new_access();
                 slot.insert(Entry::with_deadline(key.bytes, value, access, deadline_ms));
-                deadline_ms.map(|deadline| self.deadlines.insert((deadline, key.hash)));
+                if let Some(deadline) = deadline_ms {
+                    self.deadlines.insert(deadline, key.hash);
+                }
                 None
             }
         }
@@ -150,7 +187,7 @@ impl Database {
     /// Stores an entry whose key is known to be absent.
     pub(super) fn insert_absent(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&[u8]) -> u64) {
         if let Some(deadline) = entry.deadline_ms() {
-            self.deadlines.insert((deadline, hash));
+            self.deadlines.insert(deadline, hash);
         }
         self.entries.insert_unique(hash, entry, |entry| hasher(entry.key()));
     }
@@ -159,7 +196,7 @@ impl Database {
         let found = self.entries.find_entry(key.hash, |entry| entry.key() == key.bytes).ok()?;
         let (entry, _) = found.remove();
         if let Some(deadline) = entry.deadline_ms() {
-            self.deadlines.remove(&(deadline, key.hash));
+            self.deadlines.remove(deadline, key.hash);
         }
         self.shrink_if_sparse(hasher);
         Some(entry)
@@ -196,23 +233,23 @@ impl Database {
         if former != deadline_ms {
             entry.set_deadline(deadline_ms);
             if let Some(former) = former {
-                self.deadlines.remove(&(former, key.hash));
+                self.deadlines.remove(former, key.hash);
             }
             if let Some(deadline) = deadline_ms {
-                self.deadlines.insert((deadline, key.hash));
+                self.deadlines.insert(deadline, key.hash);
             }
         }
         former
     }
 
     fn earliest_ms(&self) -> Option<u64> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.deadlines.lines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Removes one key that is due, if any is.
     pub(super) fn pop_due(&mut self, now_ms: u64, hasher: impl Fn(&[u8]) -> u64) -> Option<Entry> {
         loop {
-            let (deadline, hash) = *self.deadlines.first()?;
+            let (deadline, hash) = *self.deadlines.lines.first()?;
             if deadline > now_ms {
                 return None;
             }
@@ -226,7 +263,7 @@ impl Database {
                     self.shrink_if_sparse(hasher);
                     return Some(entry);
                 }
-                Err(_) => self.deadlines.remove(&(deadline, hash)),
+                Err(_) => self.deadlines.remove(deadline, hash),
             };
         }
     }

@@ -46,6 +46,17 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// A moment for whoever only looks, and leaves no traces.
+    pub fn for_looking(now_ms: u64) -> Self {
+        Self {
+            now_ms,
+            seed: 0,
+            access: AccessMode { untouched: true, ..AccessMode::default() },
+            encoding: EncodingLimits::default(),
+            string_bytes_max: 0,
+        }
+    }
+
     /// Notes a use of a key, unless the client leaves no traces.
     pub(super) fn touch(&self, access: &Access) {
         if !self.access.untouched {

@@ -43,6 +43,14 @@ impl<'k> Walk<'k> {
         }
     }
 
+    /// Shows the entry of one key.
+    pub fn entry<R>(&self, key: &[u8], visit: impl FnOnce(&Entry) -> R) -> Option<R> {
+        let key = self.keyspace.key(key);
+        let guard = self.keyspace.read_shard(shard_index(key.hash));
+        let entry = guard.database(self.db)?.get(key)?;
+        self.is_live(entry).then(|| visit(entry))
+    }
+
     /// Number of keys stored, as DBSIZE counts: expired ones that were not yet removed included.
     pub fn len(&self) -> usize {
         let mut count = 0;

@@ -45,6 +45,21 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
         Reply::Array(items) => sequence(b'*', items, protocol, out),
         Reply::Set(items) => sequence(if resp3 { b'~' } else { b'*' }, items, protocol, out),
         Reply::Push(items) => sequence(if resp3 { b'>' } else { b'*' }, items, protocol, out),
+        Reply::BigNumber(digits) if resp3 => line(b'(', digits.as_bytes(), out),
+        Reply::BigNumber(digits) => bulk(digits.as_bytes(), out),
+        Reply::Attributed(attributes, reply) => {
+            if resp3 {
+                header(b'|', attributes.len() as i64, out);
+                for (name, value) in attributes {
+                    encode(name, protocol, out);
+                    encode(value, protocol, out);
+                }
+            }
+            encode(*reply, protocol, out);
+        }
+        Reply::Several(replies) => {
+            replies.into_iter().for_each(|reply| encode(reply, protocol, out));
+        }
         Reply::Map(entries) => {
             let length = entries.len() as i64;
             if resp3 {
@@ -189,6 +204,20 @@ mod tests {
         );
         check(|| Reply::Set(vec![Reply::Int(1)]), "*1\r\n:1\r\n", "~1\r\n:1\r\n");
         check(|| Reply::Push(vec![Reply::Int(1)]), "*1\r\n:1\r\n", ">1\r\n:1\r\n");
+        check(|| Reply::BigNumber("123"), "$3\r\n123\r\n", "(123\r\n");
+        check(
+            || {
+                let attributes = vec![(Reply::text("a"), Reply::Int(1))];
+                Reply::Attributed(attributes, Box::new(Reply::Int(2)))
+            },
+            ":2\r\n",
+            "|1\r\n$1\r\na\r\n:1\r\n:2\r\n",
+        );
+        check(
+            || Reply::Several(vec![Reply::Int(1), Reply::Int(2)]),
+            ":1\r\n:2\r\n",
+            ":1\r\n:2\r\n",
+        );
         check(|| Reply::Verbatim("hi".into()), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n");
         check(|| Reply::Error(CommandError::text("ERR a\r\nb")), "-ERR a  b\r\n", "-ERR a  b\r\n");
     }

@@ -25,6 +25,8 @@ pub enum Reply<'v> {
     Bulk(Cow<'v, [u8]>),
     /// The decimal digits of an integer as a bulk string, as GET answers for a counter.
     BulkInt(i64),
+    /// The decimal digits of an integer of any size; in RESP2 a bulk string.
+    BigNumber(&'static str),
     /// No value; in RESP2 the null bulk string.
     Null,
     /// No array; in RESP2 the null array, in RESP3 the same null as [`Reply::Null`].
@@ -39,6 +41,10 @@ pub enum Reply<'v> {
     Pairs(Vec<(Reply<'v>, Reply<'v>)>),
     /// A message out of band; in RESP2 an array.
     Push(Vec<Reply<'v>>),
+    /// What a client may skip, and the reply that it describes; in RESP2 only the reply.
+    Attributed(Vec<(Reply<'v>, Reply<'v>)>, Box<Reply<'v>>),
+    /// Replies one after the other: a push before the reply itself.
+    Several(Vec<Reply<'v>>),
     /// Text for people; in RESP2 a bulk string.
     Verbatim(Cow<'v, str>),
     /// An error inside an array, as EXEC answers.

@@ -1,6 +1,6 @@
 //! The directives that redist goes by.
 
-use super::super::settings::{LogLevel, MaxmemoryPolicy};
+use super::super::settings::{LogLevel, MaxmemoryPolicy, Permission};
 use super::super::value::Kind;
 use super::{Directive, I32_MAX, Section, check, choice, field, flag, integer, memory, text};
 
@@ -9,7 +9,7 @@ pub const SECTIONS: &[Section] = &[
     Section { title: "Network", directives: NETWORK },
     Section { title: "Clients", directives: CLIENTS },
     Section { title: "Process", directives: PROCESS },
-    Section { title: "Slow log", directives: SLOWLOG },
+    Section { title: "Observing", directives: OBSERVING },
     Section { title: "Memory", directives: MEMORY },
 ];
 
@@ -58,13 +58,28 @@ const PROCESS: &[Directive] = &[
     text("dir", "./").protected().sets(field!(dir), "working directory"),
 ];
 
-const SLOWLOG: &[Directive] = &[
+const OBSERVING: &[Directive] = &[
     integer("slowlog-log-slower-than", "10000", -1, i64::MAX).sets(
         field!(slowlog_log_slower_than),
         "microseconds from which on a command is kept in the slow log; -1 is never",
     ),
     integer("slowlog-max-len", "128", 0, i64::MAX)
         .sets(field!(slowlog_max_len), "entries that the slow log keeps"),
+    integer("latency-monitor-threshold", "0", 0, i64::MAX).sets(
+        field!(latency_monitor_threshold),
+        "milliseconds from which on LATENCY keeps what took long; 0 keeps nothing",
+    ),
+    flag("latency-tracking", "yes")
+        .sets(field!(latency_tracking), "whether distributions of commands' durations are kept"),
+    Directive::new(
+        "latency-tracking-info-percentiles",
+        Kind::Words(check::percentiles),
+        "50 99 99.9",
+    )
+    .sets(field!(latency_tracking_info_percentiles), "the percentiles that INFO shows of them"),
+    choice("enable-debug-command", "no", Permission::NAMES)
+        .at_start()
+        .sets(field!(enable_debug_command), "whether DEBUG is allowed, or from this machine only"),
 ];
 
 const MEMORY: &[Directive] = &[

@@ -74,7 +74,6 @@ pub const DIRECTIVES: &[Directive] = &[
     integer("acllog-max-len", "128", 0, i64::MAX),
     choice("acl-pubsub-default", "resetchannels", &["allchannels", "resetchannels"]),
     choice("enable-protected-configs", "no", &["no", "yes", "local"]).at_start(),
-    choice("enable-debug-command", "no", &["no", "yes", "local"]).at_start(),
     choice("enable-module-command", "no", &["no", "yes", "local"]).at_start(),
     // Memory.
     memory("maxmemory", "0", 0),
@@ -94,13 +93,6 @@ pub const DIRECTIVES: &[Directive] = &[
     memory("stream-node-max-bytes", "4096", 0),
     integer("stream-node-max-entries", "100", 0, i64::MAX),
     // Observing.
-    integer("latency-monitor-threshold", "0", 0, i64::MAX),
-    flag("latency-tracking", "no"),
-    Directive::new(
-        "latency-tracking-info-percentiles",
-        Kind::Words(check::percentiles),
-        "50 99 99.9",
-    ),
     Directive::new("notify-keyspace-events", Kind::CheckedText(check::event_classes), ""),
     // Scripts.
     integer("busy-reply-threshold", "5000", 0, i64::MAX).alias("lua-time-limit"),
