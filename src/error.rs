@@ -183,6 +183,12 @@ impl CommandError {
     /// A sum of floating-point numbers that is none.
     pub const INCREMENT_NOT_FINITE: Self =
         Self::text("ERR increment would produce NaN or Infinity");
+    /// A field that HINCRBY cannot count.
+    pub const HASH_NOT_INTEGER: Self = Self::text("ERR hash value is not an integer");
+    /// A field that HINCRBYFLOAT cannot count.
+    pub const HASH_NOT_FLOAT: Self = Self::text("ERR hash value is not a float");
+    /// An increment that is no number to add.
+    pub const NOT_FINITE: Self = Self::text("ERR value is NaN or Infinity");
     /// SETRANGE before the beginning.
     pub const OFFSET_OUT_OF_RANGE: Self = Self::text("ERR offset is out of range");
     /// APPEND or SETRANGE beyond the longest string.

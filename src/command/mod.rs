@@ -14,6 +14,7 @@ mod database;
 mod debug;
 mod expire;
 mod function;
+mod hash;
 pub mod help;
 mod info;
 mod introspection;

@@ -2,9 +2,9 @@
 
 use super::spec::{Group, Spec};
 use super::{
-    bitmap, client, config, connection, database, debug, expire, function, info, introspection,
-    key, latency, list, lolwut, memory, object, replication, scan, server, set, slowlog,
-    sorted_set, sorted_set_algebra, sorted_set_range, string,
+    bitmap, client, config, connection, database, debug, expire, function, hash, info,
+    introspection, key, latency, list, lolwut, memory, object, replication, scan, server, set,
+    slowlog, sorted_set, sorted_set_algebra, sorted_set_range, string,
 };
 use crate::protocol::Request;
 
@@ -13,6 +13,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::String, string::COMMANDS),
     (Group::Bitmap, bitmap::COMMANDS),
     (Group::List, list::COMMANDS),
+    (Group::Hash, hash::COMMANDS),
     (Group::Set, set::COMMANDS),
     (Group::SortedSet, sorted_set::COMMANDS),
     (Group::SortedSet, sorted_set_range::COMMANDS),

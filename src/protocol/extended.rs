@@ -90,8 +90,12 @@ impl Extended {
             (small.is_negative, second - first)
         };
         let magnitude = Magnitude::round(sum, great.exponent - ROOM_BITS, false);
-        let is_finite = magnitude != Magnitude::Infinite;
-        is_finite.then_some(Self { is_negative, magnitude })
+        Some(Self { is_negative, magnitude }).filter(|sum| sum.is_finite())
+    }
+
+    /// Whether it is no infinity.
+    pub fn is_finite(self) -> bool {
+        self.magnitude != Magnitude::Infinite
     }
 
     fn finite(self) -> Option<Finite> {

@@ -1,38 +1,52 @@
 //! Hashes: few short fields in a listpack, many in a table with positions; fields may have deadlines.
+//!
+//! A hash keeps fields that are past their deadline until someone removes them, and says of each
+//! when it is due. Deadlines are ordered, so that setting one and finding what is due first costs
+//! O(log n) at most.
+
+mod packed;
+mod table;
 
 use super::limits::EncodingLimits;
-use super::listpack::{Element, Listpack, Position};
+use super::listpack::Element;
 use super::set::scan_positions;
-use indexmap::IndexMap;
-use std::collections::HashMap;
+use packed::Packed;
+use table::Table;
 
 /// A map from field to value, both byte strings.
 #[derive(Debug, Clone)]
 pub struct Hash {
     fields: Fields,
-    /// Unix milliseconds from which on a field is absent, where one has such a time. Kept beside the
-    /// fields, so that hashes without deadlines pay a pointer.
-    deadlines: Option<Box<Deadlines>>,
 }
 
 #[derive(Debug, Clone)]
 enum Fields {
-    /// Fields and values in turn.
-    Packed(Listpack),
-    Table(IndexMap<Box<[u8]>, Box<[u8]>>),
-}
-
-#[derive(Debug, Clone, Default)]
-struct Deadlines {
-    of_field: HashMap<Box<[u8]>, u64>,
+    Packed(Packed),
+    Table(Table),
 }
 
 /// A field or a value.
 pub type Text<'a> = Element<'a>;
 
+/// What is stored of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored<'a> {
+    /// Its value.
+    pub value: Text<'a>,
+    /// Unix time in milliseconds from which on the field is absent, if there is such a time.
+    pub deadline_ms: Option<u64>,
+}
+
+impl Stored<'_> {
+    /// Whether the field is past its deadline.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms)
+    }
+}
+
 impl Default for Hash {
     fn default() -> Self {
-        Self { fields: Fields::Packed(Listpack::new()), deadlines: None }
+        Self { fields: Fields::Packed(Packed::default()) }
     }
 }
 
@@ -40,7 +54,7 @@ impl Hash {
     /// Number of fields stored, those past their deadline included.
     pub fn len(&self) -> usize {
         match &self.fields {
-            Fields::Packed(pack) => pack.len() / 2,
+            Fields::Packed(packed) => packed.len(),
             Fields::Table(table) => table.len(),
         }
     }
@@ -52,211 +66,169 @@ impl Hash {
 
     /// The name that OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
-        match (&self.fields, &self.deadlines) {
-            (Fields::Packed(_), None) => "listpack",
-            (Fields::Packed(_), Some(_)) => "listpackex",
-            (Fields::Table(_), _) => "hashtable",
+        match &self.fields {
+            Fields::Packed(packed) if packed.can_hold_deadlines() => "listpackex",
+            Fields::Packed(_) => "listpack",
+            Fields::Table(_) => "hashtable",
         }
+    }
+
+    /// Whether finding a field takes a walk through all, which is fine since they are few and short.
+    pub fn is_compact(&self) -> bool {
+        matches!(self.fields, Fields::Packed(_))
     }
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        /// What `IndexMap` keeps for a field: its hash, both texts' places, and its share of the index.
-        const SLOT_BYTES: usize =
-            size_of::<u64>() + 2 * size_of::<Box<[u8]>>() + size_of::<usize>() + 1;
-        let fields = match &self.fields {
-            Fields::Packed(pack) => pack.heap_bytes(),
-            Fields::Table(table) => {
-                let texts: usize =
-                    table.iter().map(|(field, value)| field.len() + value.len()).sum();
-                table.capacity() * SLOT_BYTES + texts
-            }
-        };
-        let deadlines = self.deadlines.as_ref().map_or(0, |deadlines| {
-            deadlines
-                .of_field
-                .keys()
-                .map(|field| field.len() + size_of::<(Box<[u8]>, u64)>() + 1)
-                .sum()
-        });
-        fields + deadlines
+        match &self.fields {
+            Fields::Packed(packed) => packed.heap_bytes(),
+            Fields::Table(table) => table.heap_bytes(),
+        }
     }
 
-    /// Goes over to a table if one of these texts, about to be stored, is too long for a listpack.
+    /// Goes over to a table if these texts, fields and values about to be stored, are too many or one
+    /// of them is too long for a listpack.
     pub fn expect<'a>(
         &mut self,
-        mut texts: impl Iterator<Item = &'a [u8]>,
+        mut texts: impl ExactSizeIterator<Item = &'a [u8]>,
         limits: &EncodingLimits,
     ) {
         if matches!(self.fields, Fields::Packed(_))
-            && texts.any(|text| text.len() > limits.hash_max_listpack_value)
+            && (texts.len() / 2 > limits.hash_max_listpack_entries
+                || texts.any(|text| text.len() > limits.hash_max_listpack_value))
         {
             self.make_table();
         }
     }
 
     fn make_table(&mut self) {
-        if let Fields::Packed(_) = self.fields {
-            let boxed = |text: Text<'_>| Box::from(&*text.bytes());
-            let mut table = IndexMap::with_capacity(self.len() + 1);
-            table.extend(self.iter().map(|(field, value)| (boxed(field), boxed(value))));
-            self.fields = Fields::Table(table);
+        if let Fields::Packed(packed) = &self.fields {
+            self.fields = Fields::Table(Table::from(packed));
         }
     }
 
-    fn position(pack: &Listpack, field: &[u8]) -> Option<(Position, Position)> {
-        let field = pack.find(field, 0, 2)?;
-        Some((field, pack.next(field)?))
-    }
-
-    /// The value of a field, whether past its deadline or not.
-    pub fn get(&self, field: &[u8]) -> Option<Text<'_>> {
+    /// What is stored of a field, which may be past its deadline.
+    pub fn get(&self, field: &[u8]) -> Option<Stored<'_>> {
         match &self.fields {
-            Fields::Packed(pack) => Self::position(pack, field).map(|(_, value)| pack.get(value)),
-            Fields::Table(table) => table.get(field).map(|value| Element::Bytes(value)),
+            Fields::Packed(packed) => packed.get(field),
+            Fields::Table(table) => table.get(field),
         }
+    }
+
+    /// The value of a field that is not past its deadline.
+    pub fn live(&self, field: &[u8], now_ms: u64) -> Option<Text<'_>> {
+        self.get(field).filter(|stored| !stored.is_due(now_ms)).map(|stored| stored.value)
     }
 
     /// Sets a field and leaves its deadline alone; whether it was new.
     pub fn set(&mut self, field: &[u8], value: &[u8], limits: &EncodingLimits) -> bool {
-        self.expect([field, value].into_iter(), limits);
+        if field.len().max(value.len()) > limits.hash_max_listpack_value {
+            self.make_table();
+        }
         match &mut self.fields {
-            Fields::Packed(pack) => {
-                if let Some((_, position)) = Self::position(pack, field) {
-                    pack.replace(position, value);
-                    return false;
-                }
-                pack.push(field);
-                pack.push(value);
-                if pack.len() / 2 > limits.hash_max_listpack_entries {
+            Fields::Packed(packed) => {
+                let is_new = packed.set(field, value);
+                if packed.len() > limits.hash_max_listpack_entries {
                     self.make_table();
                 }
-                true
+                is_new
             }
-            Fields::Table(table) => match table.get_mut(field) {
-                Some(slot) => {
-                    *slot = value.into();
-                    false
-                }
-                None => table.insert(field.into(), value.into()).is_none(),
-            },
+            Fields::Table(table) => table.set(field, value),
         }
     }
 
     /// Removes a field with its deadline; whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        self.set_deadline(field, None);
         match &mut self.fields {
-            Fields::Packed(pack) => match Self::position(pack, field) {
-                Some((position, _)) => {
-                    pack.remove(position, 2);
-                    true
-                }
-                None => false,
-            },
-            Fields::Table(table) => {
-                let removed = table.swap_remove(field).is_some();
-                if removed && table.capacity() > 64 && table.len() < table.capacity() / 4 {
-                    table.shrink_to(table.len() * 2);
-                }
-                removed
-            }
+            Fields::Packed(packed) => packed.remove(field),
+            Fields::Table(table) => table.remove(field),
         }
     }
 
-    /// Field and value at a position, which must be below the length. Positions change when fields go.
+    /// Field and value at a position, which must be below the length. Positions change when fields go
+    /// and when deadlines change.
     pub fn at(&self, position: usize) -> Option<(Text<'_>, Text<'_>)> {
         match &self.fields {
-            Fields::Packed(pack) => {
-                let field = pack.seek(2 * position)?;
-                Some((pack.get(field), pack.get(pack.next(field)?)))
-            }
-            Fields::Table(table) => {
-                let (field, value) = table.get_index(position)?;
-                Some((Element::Bytes(field), Element::Bytes(value)))
-            }
+            Fields::Packed(packed) => packed.at(position),
+            Fields::Table(table) => table.at(position),
         }
     }
 
-    /// Fields with their values: few in the order they came, many in no order.
+    /// Fields with their values: few in the order of their deadlines and then in the order they came,
+    /// many in no order.
     pub fn iter(&self) -> impl Iterator<Item = (Text<'_>, Text<'_>)> + '_ {
-        let (pack, table) = match &self.fields {
-            Fields::Packed(pack) => (Some(pack), None),
-            Fields::Table(table) => (None, Some(table)),
-        };
-        let packed = pack.into_iter().flat_map(|pack| {
-            let mut texts = pack.iter();
-            std::iter::from_fn(move || Some((texts.next()?, texts.next()?)))
-        });
-        let tabled = table.into_iter().flatten();
-        packed.chain(tabled.map(|(field, value)| (Element::Bytes(field), Element::Bytes(value))))
+        self.iter_live(0)
     }
 
-    /// Shows about `count` fields from a cursor on and gives the cursor to go on from, 0 at the end. As
-    /// for sets, compact hashes are shown whole and tables from their last position to their first.
+    /// The same without fields past their deadline.
+    pub fn iter_live(&self, now_ms: u64) -> impl Iterator<Item = (Text<'_>, Text<'_>)> + '_ {
+        let (packed, table) = match &self.fields {
+            Fields::Packed(packed) => (Some(packed.iter_live(now_ms)), None),
+            Fields::Table(table) => (None, Some(table.iter_live(now_ms))),
+        };
+        packed.into_iter().flatten().chain(table.into_iter().flatten())
+    }
+
+    /// Number of fields past their deadline; costs as much as there are.
+    pub fn due_len(&self, now_ms: u64) -> usize {
+        match &self.fields {
+            Fields::Packed(packed) => packed.due_len(now_ms),
+            Fields::Table(table) => table.due_len(now_ms),
+        }
+    }
+
+    /// Shows about `count` fields from a cursor on, without those past their deadline, and gives the
+    /// cursor to go on from, 0 at the end. As for sets, compact hashes are shown whole and tables from
+    /// their last position to their first.
     pub fn scan<'a>(
         &'a self,
         cursor: u64,
         count: usize,
+        now_ms: u64,
         mut show: impl FnMut(Text<'a>, Text<'a>),
     ) -> u64 {
         let Fields::Table(table) = &self.fields else {
-            self.iter().for_each(|(field, value)| show(field, value));
+            self.iter_live(now_ms).for_each(|(field, value)| show(field, value));
             return 0;
         };
         let (positions, next) = scan_positions(cursor, count, table.len());
-        for position in positions.rev() {
-            if let Some((field, value)) = table.get_index(position) {
-                show(Element::Bytes(field), Element::Bytes(value));
+        for position in positions.rev().filter(|position| !table.is_due(*position, now_ms)) {
+            if let Some((field, value)) = table.at(position) {
+                show(field, value);
             }
         }
         next
     }
 
-    /// When a field becomes absent, in unix milliseconds.
-    pub fn deadline_ms(&self, field: &[u8]) -> Option<u64> {
-        self.deadlines.as_ref()?.of_field.get(field).copied()
-    }
-
-    /// Sets or clears a field's deadline; the former one.
-    pub fn set_deadline(&mut self, field: &[u8], deadline_ms: Option<u64>) -> Option<u64> {
-        match deadline_ms {
-            Some(deadline_ms) => {
-                self.deadlines.get_or_insert_default().of_field.insert(field.into(), deadline_ms)
-            }
-            None => self.deadlines.as_mut()?.of_field.remove(field),
+    /// Sets or clears the deadline of a field, if it is there.
+    pub fn set_deadline(&mut self, field: &[u8], deadline_ms: Option<u64>) {
+        match &mut self.fields {
+            Fields::Packed(packed) => packed.set_deadline(field, deadline_ms),
+            Fields::Table(table) => table.set_deadline(field, deadline_ms),
         }
     }
 
     /// Makes the encoding one that can hold deadlines, as HEXPIRE does even when it sets none.
     pub fn prepare_deadlines(&mut self) {
-        self.deadlines.get_or_insert_default();
-    }
-
-    /// Whether a field is past its deadline.
-    pub fn is_expired(&self, field: &[u8], now_ms: u64) -> bool {
-        self.deadline_ms(field).is_some_and(|deadline| deadline <= now_ms)
-    }
-
-    /// Whether any field has a deadline.
-    pub fn is_volatile(&self) -> bool {
-        self.deadlines.as_ref().is_some_and(|deadlines| !deadlines.of_field.is_empty())
+        if let Fields::Packed(packed) = &mut self.fields {
+            packed.prepare_deadlines();
+        }
     }
 
     /// The earliest deadline of any field.
     pub fn earliest_deadline_ms(&self) -> Option<u64> {
-        self.deadlines.as_ref()?.of_field.values().copied().min()
+        match &self.fields {
+            Fields::Packed(packed) => packed.earliest_deadline_ms(),
+            Fields::Table(table) => table.earliest_deadline_ms(),
+        }
     }
 
-    /// Removes the fields past their deadline; gives their number.
-    pub fn remove_expired(&mut self, now_ms: u64) -> usize {
-        let Some(deadlines) = &self.deadlines else { return 0 };
-        let due = deadlines.of_field.iter().filter(|(_, deadline)| **deadline <= now_ms);
-        let due: Vec<Box<[u8]>> = due.map(|(field, _)| field.clone()).collect();
-        due.iter().for_each(|field| {
-            self.remove(field);
-        });
-        due.len()
+    /// Removes the fields that are due longest, at most `count` of them; gives their number.
+    pub fn remove_due(&mut self, now_ms: u64, count: usize) -> usize {
+        match &mut self.fields {
+            Fields::Packed(packed) => packed.remove_due(now_ms, count),
+            Fields::Table(table) => table.remove_due(now_ms, count),
+        }
     }
 }
 
@@ -265,51 +237,99 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    /// Unix time in milliseconds; random deadlines lie below twice as much.
+    const NOW_MS: u64 = 20;
+
+    fn limits() -> EncodingLimits {
+        EncodingLimits { hash_max_listpack_entries: 12, ..EncodingLimits::default() }
+    }
+
     #[test]
     fn random_changes_equal_those_of_a_tree() {
-        let limits = EncodingLimits { hash_max_listpack_entries: 12, ..EncodingLimits::default() };
-        for seed in 0..30 {
+        for seed in 0..40 {
             let mut rng = fastrand::Rng::with_seed(seed);
-            let (mut hash, mut model) = (Hash::default(), BTreeMap::<Vec<u8>, Vec<u8>>::new());
+            let mut hash = Hash::default();
+            let mut model = BTreeMap::<Vec<u8>, (Vec<u8>, Option<u64>)>::new();
             let range = rng.u32(3..60);
             for _ in 0..400 {
                 let field = rng.u32(0..range).to_string().into_bytes();
-                let value = vec![b'v'; rng.usize(..if seed % 5 == 0 { 80 } else { 20 })];
-                if rng.u8(..3) > 0 {
-                    assert_eq!(
-                        hash.set(&field, &value, &limits),
-                        model.insert(field.clone(), value).is_none()
-                    );
-                } else {
-                    assert_eq!(hash.remove(&field), model.remove(&field).is_some());
+                match rng.u8(..10) {
+                    0..4 => {
+                        let value = vec![b'v'; rng.usize(..if seed % 5 == 0 { 80 } else { 20 })];
+                        let former = model.get(&field).map(|(_, deadline_ms)| *deadline_ms);
+                        assert_eq!(hash.set(&field, &value, &limits()), former.is_none());
+                        model.insert(field.clone(), (value, former.flatten()));
+                    }
+                    4..6 => assert_eq!(hash.remove(&field), model.remove(&field).is_some()),
+                    6..9 if seed % 2 == 0 => {
+                        let deadline_ms = rng.bool().then(|| rng.u64(1..2 * NOW_MS));
+                        hash.set_deadline(&field, deadline_ms);
+                        if let Some((_, slot)) = model.get_mut(&field) {
+                            *slot = deadline_ms;
+                        }
+                    }
+                    _ if rng.u8(..40) == 0 => {
+                        let before = model.len();
+                        model.retain(|_, (_, deadline)| deadline.is_none_or(|at| at > NOW_MS));
+                        let removed = before - model.len();
+                        assert_eq!(hash.due_len(NOW_MS), removed);
+                        assert_eq!(hash.remove_due(NOW_MS, usize::MAX), removed);
+                    }
+                    _ => {}
                 }
-                let value = hash.get(&field).map(|value| value.bytes().into_owned());
-                assert_eq!(value.as_ref(), model.get(&field));
+                let stored = hash
+                    .get(&field)
+                    .map(|stored| (stored.value.bytes().into_owned(), stored.deadline_ms));
+                assert_eq!(stored.as_ref(), model.get(&field));
                 assert_eq!(hash.len(), model.len());
+                let earliest = model.values().filter_map(|(_, deadline_ms)| *deadline_ms).min();
+                assert_eq!(hash.earliest_deadline_ms(), earliest);
             }
-            let all: BTreeMap<Vec<u8>, Vec<u8>> = hash
+            assert_live_fields(&hash, &model);
+        }
+    }
+
+    fn assert_live_fields(hash: &Hash, model: &BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>) {
+        let owned = |(field, value): (Text<'_>, Text<'_>)| {
+            (field.bytes().into_owned(), value.bytes().into_owned())
+        };
+        for now_ms in [0, NOW_MS] {
+            let live: BTreeMap<Vec<u8>, Vec<u8>> = model
                 .iter()
-                .map(|(field, value)| (field.bytes().into_owned(), value.bytes().into_owned()))
+                .filter(|(_, (_, deadline_ms))| deadline_ms.is_none_or(|at| at > now_ms))
+                .map(|(field, (value, _))| (field.clone(), value.clone()))
                 .collect();
-            assert_eq!(all, model);
+            assert_eq!(hash.iter_live(now_ms).map(owned).collect::<BTreeMap<_, _>>(), live);
+            let (mut scanned, mut cursor) = (BTreeMap::new(), 0);
+            loop {
+                cursor = hash.scan(cursor, 5, now_ms, |field, value| {
+                    scanned.extend([owned((field, value))]);
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert_eq!(scanned, live);
         }
     }
 
     #[test]
-    fn fields_past_their_deadline_are_removed_together() {
-        let limits = EncodingLimits::default();
-        let mut hash = Hash::default();
-        for (field, deadline) in [("a", Some(5)), ("b", None), ("c", Some(9))] {
-            hash.set(field.as_bytes(), b"v", &limits);
-            if deadline.is_some() {
+    fn due_fields_are_removed_the_longest_due_first() {
+        for fields_max in [2, 512] {
+            let limits = EncodingLimits {
+                hash_max_listpack_entries: fields_max,
+                ..EncodingLimits::default()
+            };
+            let mut hash = Hash::default();
+            for (field, deadline) in [("a", Some(7)), ("b", None), ("c", Some(5)), ("d", Some(9))] {
+                hash.set(field.as_bytes(), b"v", &limits);
                 hash.set_deadline(field.as_bytes(), deadline);
             }
+            assert_eq!(hash.encoding(), if fields_max == 2 { "hashtable" } else { "listpackex" });
+            assert_eq!((hash.remove_due(8, 1), hash.earliest_deadline_ms()), (1, Some(7)));
+            assert!(hash.get(b"c").is_none() && hash.live(b"a", 8).is_none());
+            assert_eq!((hash.remove_due(8, 9), hash.earliest_deadline_ms()), (1, Some(9)));
+            assert_eq!((hash.len(), hash.live(b"d", 8).is_some()), (2, true));
         }
-        assert_eq!((hash.encoding(), hash.earliest_deadline_ms()), ("listpackex", Some(5)));
-        assert_eq!(
-            (hash.remove_expired(5), hash.len(), hash.earliest_deadline_ms()),
-            (1, 2, Some(9))
-        );
-        assert!(hash.get(b"a").is_none() && hash.is_volatile());
     }
 }
