@@ -379,22 +379,30 @@ fn monitor_line(instance: &Instance, client: &Client, request: &Request) -> Vec<
         format!("+{seconds}.{micros:06} [{} {}]", client.db, client.record.peer).into_bytes();
     for (arg, _) in request.iter() {
         line.extend_from_slice(b" \"");
-        for byte in arg {
-            match byte {
-                b'\\' | b'"' => line.extend_from_slice(&[b'\\', *byte]),
-                b'\n' => line.extend_from_slice(b"\\n"),
-                b'\r' => line.extend_from_slice(b"\\r"),
-                b'\t' => line.extend_from_slice(b"\\t"),
-                0x07 => line.extend_from_slice(b"\\a"),
-                0x08 => line.extend_from_slice(b"\\b"),
-                b' '..=b'~' => line.push(*byte),
-                other => line.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
-            }
-        }
+        escape(arg, &mut line);
         line.push(b'"');
     }
     line.extend_from_slice(b"\r\n");
     line
+}
+
+/// Appends bytes as they stand between quotes: what is not printable ASCII as an escape.
+fn escape(mut bytes: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"');
+    while let Some(plain) = bytes.iter().position(|byte| !is_plain(byte)) {
+        out.extend_from_slice(&bytes[..plain]);
+        match bytes[plain] {
+            byte @ (b'\\' | b'"') => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x07 => out.extend_from_slice(b"\\a"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            other => out.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
+        }
+        bytes = &bytes[plain + 1..];
+    }
+    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
@@ -496,5 +504,47 @@ mod tests {
         let mut second = client(&instance);
         assert_eq!(run_row(&READ, &instance, &mut second), b"earlier");
         assert_eq!(second.closing, Some(Closing::AtOnce));
+    }
+
+    #[test]
+    fn a_write_that_gets_its_locks_once_writes_are_paused_waits() {
+        let settings = Settings::default();
+        let instance = &Instance::new(settings, Clock::standing_at(1_000), command::COMMAND_COUNT);
+        static WRITE: Spec = row(
+            "WRITE",
+            Handler::Write(|view, args| {
+                view.set(args.key()?, StringValue::new(b"new".to_vec()));
+                Ok(Reply::Ok)
+            }),
+        );
+        let run_it = |spec: &'static Spec| {
+            let found = Found { spec, container: None, group: Group::String, id: 0 };
+            let mut request = Request::from_args([spec.name.as_bytes(), &b"k"[..]]);
+            let mut out = Vec::new();
+            let execution = run(instance, &mut client(instance), found, &mut request, &mut out);
+            (execution, out)
+        };
+        // It was admitted before the pause, and asks for its locks only now.
+        instance.pause(PauseMode::Writes, 2_000);
+        assert_eq!(run_it(&WRITE), (Execution::AfterPause, vec![]));
+        assert_eq!(run_it(&READ), (Execution::Done, b":0\r\n".to_vec()));
+        instance.unpause();
+        assert_eq!(run_it(&WRITE), (Execution::Done, b"+OK\r\n".to_vec()));
+    }
+
+    #[test]
+    fn a_pause_is_confirmed_when_the_last_write_is_over() {
+        let settings = Settings::default();
+        let instance = &Instance::new(settings, Clock::standing_at(1_000), command::COMMAND_COUNT);
+        std::thread::scope(|scope| {
+            let written = instance.keyspace.lock_exclusive(&LockPlan::One(7));
+            let pause = scope.spawn(|| instance.pause(PauseMode::Writes, 2_000));
+            while !instance.pause.holds(PauseMode::Writes, || 1_000) {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            assert!(!pause.is_finished());
+            drop(written);
+        });
     }
 }

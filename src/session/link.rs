@@ -74,14 +74,16 @@ impl<'s> Link<'s> {
         if self.out.is_empty() {
             return Ok(());
         }
+        // Before the peer can see the reply, and act on it.
+        self.record.active_ms.set(self.instance.now_ms());
         let peak = self.record.reply_peak_bytes.get().max(self.out.len() as u64);
         self.record.reply_peak_bytes.set(peak);
         self.record.reply_room_bytes.set_count(self.out.capacity());
         let stuck = if self.outbox { self.queue()? } else { self.send()? };
         if stuck {
             self.record.reply_bytes.set(0);
+            self.record.active_ms.set(self.instance.now_ms());
         }
-        self.record.active_ms.set(self.instance.now_ms());
         self.out.clear();
         if self.out.capacity() > limits::IDLE_BUFFER_BYTES_MAX {
             self.out = Vec::new();

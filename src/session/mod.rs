@@ -248,6 +248,7 @@ fn send_outbox(instance: &Instance, record: &ClientRecord, mut stream: &TcpStrea
     let Some(outbox) = record.outbox() else { return };
     let mut bytes = Vec::new();
     while outbox.take(&mut bytes) {
+        record.active_ms.set(instance.now_ms());
         // However slowly the peer reads: it ends when the socket is shut.
         if stream.write_all(&bytes).is_err() {
             record.kill();
@@ -255,7 +256,6 @@ fn send_outbox(instance: &Instance, record: &ClientRecord, mut stream: &TcpStrea
             return;
         }
         link::count_output(instance, record, bytes.len());
-        record.active_ms.set(instance.now_ms());
         bytes.clear();
         bytes.shrink_to(limits::IDLE_BUFFER_BYTES_MAX);
     }

@@ -52,14 +52,20 @@ pub fn resident_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Names of the threads of servers in this process, where the system tells.
-pub fn server_threads() -> Option<Vec<String>> {
+/// Names of all threads of this process, where the system tells.
+pub fn thread_names() -> Option<Vec<String>> {
     let tasks = std::fs::read_dir("/proc/self/task").ok()?;
     // A thread may end between being listed and being asked.
     let names = tasks.flatten().filter_map(|task| {
         let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
         Some(name.trim_end().to_owned())
     });
+    Some(names.collect())
+}
+
+/// Names of the threads of servers in this process, where the system tells.
+pub fn server_threads() -> Option<Vec<String>> {
+    let names = thread_names()?.into_iter();
     let is_server = |name: &String| {
         ["redist", "accept", "reaper"].contains(&name.as_str()) || name.starts_with("client-")
     };
