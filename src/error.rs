@@ -364,6 +364,7 @@ impl CommandError {
             }
             Self::UnknownSubcommandOrArity { name, container } => {
                 out.extend_from_slice(b"ERR unknown subcommand or wrong number of arguments for '");
+                let name = c_string(name);
                 let shown = &name[..name.len().min(SHOWN_BYTES_MAX)];
                 [shown, b"'. Try ", container.as_bytes(), b" HELP.", b""]
             }
@@ -428,8 +429,8 @@ impl fmt::Display for CommandError {
 
 impl std::error::Error for CommandError {}
 
-/// The bytes up to the first zero byte.
-fn c_string(bytes: &[u8]) -> &[u8] {
+/// The bytes up to the first zero byte: what Redis, which is written in C, shows of them.
+pub fn c_string(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! The one door to the data: find, admit, lock, run, encode, unlock, tell.
 
 use crate::command::{self, Args, Context, FindError, Flags, Found, Handler, Keys, help};
-use crate::error::CommandError;
+use crate::error::{CommandError, c_string};
 use crate::instance::{Client, Closing, Instance, LatencyEvent, PauseMode, SlowEntry};
 use crate::keyspace::{AccessMode, AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
 use crate::protocol::{Outcome, Protocol, Request, encode, encode_error};
@@ -111,7 +111,7 @@ fn find(client: &mut Client, request: &Request) -> Result<Option<Found>, Command
         FindError::UnknownSubcommand(container) => {
             let name = request.get(1).unwrap_or_default();
             Err(CommandError::UnknownSubcommand {
-                name: name[..name.len().min(SHOWN_BYTES_MAX)].to_vec(),
+                name: shown(name, SHOWN_BYTES_MAX).to_vec(),
                 container: container.spec.name,
             })
         }
@@ -141,14 +141,20 @@ fn unknown_command(request: &Request) -> CommandError {
         if beginning.len() >= SHOWN_BYTES_MAX {
             break;
         }
-        let shown = arg.len().min(SHOWN_BYTES_MAX - beginning.len());
+        let arg = shown(arg, SHOWN_BYTES_MAX - beginning.len());
         beginning.push(b'\'');
-        beginning.extend_from_slice(&arg[..shown]);
+        beginning.extend_from_slice(arg);
         beginning.extend_from_slice(b"' ");
     }
     let name = request.get(0).unwrap_or_default();
-    let name = name[..name.len().min(SHOWN_BYTES_MAX)].to_vec();
+    let name = shown(name, SHOWN_BYTES_MAX).to_vec();
     CommandError::UnknownCommand { name, beginning }
+}
+
+/// What an error shows of a word: so many bytes at most, up to a zero byte.
+fn shown(word: &[u8], bytes_max: usize) -> &[u8] {
+    let word = c_string(word);
+    &word[..word.len().min(bytes_max)]
 }
 
 /// Whether this client may run this command now. Looks at flags and variants, never at names.

@@ -104,11 +104,15 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends an error line. A line end inside the text becomes a space, so that one error is one line.
+/// Appends an error line. A line end inside the text becomes a space, so that one error is one line;
+/// at the end of the text it is left out, as Redis does.
 pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
     out.push(b'-');
     let start = out.len();
     error.write_to(out);
+    while out.ends_with(b"\n") || out.ends_with(b"\r") {
+        out.pop();
+    }
     for byte in &mut out[start..] {
         if matches!(byte, b'\r' | b'\n') {
             *byte = b' ';
