@@ -1,0 +1,428 @@
+//! Draws commands: the words of a template come from pools, and now and then something is wrong
+//! with them.
+//!
+//! A template is a line such as `SET key value ?NX|XX ?expiry`: words in capitals stand for
+//! themselves, others name a pool, `a|b` draws one of them, `?a` draws `a` or nothing, `a+` draws it
+//! one to four times.
+
+use super::families::TEMPLATES;
+use fastrand::Rng;
+
+/// A command: its name and arguments.
+pub type Words = Vec<Vec<u8>>;
+
+/// A source of commands that follows from a seed.
+pub struct Draw {
+    rng: Rng,
+    templates: Vec<&'static str>,
+    /// Counts deadlines, so that no two are so close that the time between two commands decides
+    /// which of them is later.
+    deadlines: i64,
+}
+
+const KEYS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"a",
+    b"b",
+    b"c",
+    b"{tag}one",
+    b"key with space",
+    b"\0\xff\r\n",
+    b"",
+];
+const VALUES: &[&[u8]] = &[
+    b"",
+    b"0",
+    b"1",
+    b"-1",
+    b"10",
+    b"12345",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b"3.14",
+    b"-0.5",
+    b"1e10",
+    b" 1",
+    b"1 ",
+    b"+5",
+    b"01",
+    b"-0",
+    b"0x10",
+    b"inf",
+    b"nan",
+    b"foobar",
+    b"Hello, World!",
+    b"\0\x01\xff\xfe\x80",
+    b"\r\n",
+    b"a value of forty-four bytes, the last embstr.",
+    b"a value of forty-five bytes, the first raw one",
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"ohmytext",
+    b"mynewtext",
+];
+const INTEGERS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"-1",
+    b"2",
+    b"5",
+    b"10",
+    b"100",
+    b"-100",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b"abc",
+    b"",
+    b"1.5",
+    b" 1",
+    b"+1",
+    b"01",
+    b"2147483648",
+    b"-2147483649",
+];
+const INDEXES: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"5",
+    b"7",
+    b"8",
+    b"10",
+    b"100",
+    b"-1",
+    b"-2",
+    b"-3",
+    b"-5",
+    b"-10",
+    b"-100",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"x",
+];
+const OFFSETS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"5",
+    b"7",
+    b"8",
+    b"9",
+    b"15",
+    b"31",
+    b"63",
+    b"64",
+    b"100",
+    b"1000",
+    b"-1",
+    b"4294967296",
+    b"9223372036854775807",
+    b"x",
+    b"1.0",
+];
+const FLOATS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"-1",
+    b"1.5",
+    b"-2.25",
+    b"3.0e3",
+    b"1e308",
+    b"-1e308",
+    b"1e17",
+    b"0.1",
+    b"0.0000001",
+    b"1e-17",
+    b"1.0000000000000001",
+    b"123456789.123456789",
+    b"5e-324",
+    b"1e400",
+    b"inf",
+    b"-inf",
+    b"+inf",
+    b"nan",
+    b"",
+    b"abc",
+    b" 1",
+    b"1 ",
+    b"0x1p3",
+    b"1e",
+    b".5",
+    b"5.",
+];
+const PATTERNS: &[&[u8]] = &[
+    b"*",
+    b"*",
+    b"a*",
+    b"?",
+    b"[a-c]",
+    b"[^a]",
+    b"[c-a]",
+    b"[a",
+    b"\\a",
+    b"\\",
+    b"{tag}*",
+    b"*e*",
+    b"",
+    b"**",
+    b"k?y*",
+    b"[\\a]",
+    b"[^]",
+    b"key with*",
+    b"*\xff*",
+];
+const DATABASES: &[&[u8]] =
+    &[b"0", b"0", b"0", b"1", b"1", b"2", b"15", b"16", b"-1", b"x", b"", b"9223372036854775807"];
+const BITS: &[&[u8]] = &[b"0", b"1", b"0", b"1", b"2", b"-1", b"x"];
+const BITFIELD_TYPES: &[&[u8]] = &[
+    b"u1", b"u2", b"u7", b"u8", b"u16", b"u31", b"u32", b"u33", b"u63", b"i1", b"i2", b"i8",
+    b"i15", b"i32", b"i63", b"i64", b"u64", b"i65", b"u0", b"i0", b"x8", b"u", b"8", b"u8x", b"U8",
+    b"u-1",
+];
+const BITFIELD_OFFSETS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"3",
+    b"7",
+    b"8",
+    b"15",
+    b"63",
+    b"64",
+    b"100",
+    b"#0",
+    b"#1",
+    b"#2",
+    b"#10",
+    b"-1",
+    b"#-1",
+    b"#",
+    b"x",
+    b"#x",
+    b"4294967296",
+];
+const TYPES: &[&[u8]] = &[b"string", b"list", b"hash", b"STRING", b"zset"];
+const NAMES: &[&[u8]] = &[b"app", b"a-b", b"", b"with space", b"new\nline", b"\xff"];
+const NONSENSE: &[&[u8]] = &[
+    b"NX", b"XX", b"EX", b"PX", b"GET", b"KEEPTTL", b"PERSIST", b"100000", b"foo", b"", b"\r\n",
+    b"-1", b"BIT", b"COUNT",
+];
+
+/// Numbers that are wrong in most places. None is a time-to-live that ends while the servers are
+/// compared.
+const SPOILERS: &[&[u8]] =
+    &[b"0", b"-1", b"abc", b"", b"1.5", b"1000000", b"9223372036854775807", b"9223372036854775808"];
+
+impl Draw {
+    /// The commands of this seed, among those that redist knows.
+    pub fn new(seed: u64) -> Self {
+        let known = |template: &&&str| {
+            let mut words = template.split(' ');
+            let (name, second) = (words.next().unwrap_or_default(), words.next());
+            let mut rows = redist::command::all();
+            let subcommand =
+                second.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
+            let is_container = |container: Option<&redist::command::Spec>| {
+                container.is_some_and(|container| container.name == name)
+            };
+            match subcommand {
+                Some(subcommand)
+                    if redist::command::all().any(|row| is_container(row.container)) =>
+                {
+                    let first = subcommand.split('|').next();
+                    rows.any(|row| is_container(row.container) && Some(row.spec.name) == first)
+                }
+                _ => rows.any(|row| row.container.is_none() && row.spec.name == name),
+            }
+        };
+        let templates = TEMPLATES
+            .iter()
+            .flat_map(|(_, rows)| rows.iter())
+            .flat_map(|(weight, template)| std::iter::repeat_n(template, *weight))
+            .filter(known)
+            .copied()
+            .collect();
+        Self { rng: Rng::with_seed(seed), templates, deadlines: 0 }
+    }
+
+    pub fn sequence(&mut self, count: usize) -> Vec<Words> {
+        (0..count).map(|_| self.command()).collect()
+    }
+
+    fn command(&mut self) -> Words {
+        let template = self.templates[self.rng.usize(..self.templates.len())];
+        let mut words = Vec::new();
+        for part in template.split(' ') {
+            self.part(part, &mut words);
+        }
+        self.spoil(&mut words);
+        words
+    }
+
+    fn one_of(&mut self, pool: &[&[u8]]) -> Vec<u8> {
+        pool[self.rng.usize(..pool.len())].to_vec()
+    }
+
+    fn part(&mut self, part: &str, words: &mut Words) {
+        if let Some(optional) = part.strip_prefix('?') {
+            if self.rng.bool() {
+                self.part(optional, words);
+            }
+        } else if let Some(repeated) = part.strip_suffix('+') {
+            for _ in 0..self.rng.usize(1..5) {
+                self.part(repeated, words);
+            }
+        } else if part.contains('|') {
+            let choices: Vec<&str> = part.split('|').collect();
+            let choice = choices[self.rng.usize(..choices.len())];
+            self.part(choice, words);
+        } else if part.starts_with(|c: char| c.is_ascii_lowercase()) {
+            self.pool(part, words);
+        } else {
+            // Commands and options are taken in any case.
+            let word = if self.rng.u8(..8) == 0 {
+                part.chars()
+                    .map(|c| if self.rng.bool() { c.to_ascii_lowercase() } else { c })
+                    .collect()
+            } else {
+                part.to_owned()
+            };
+            words.push(word.into_bytes());
+        }
+    }
+
+    fn pool(&mut self, name: &str, words: &mut Words) {
+        let word = match name {
+            "key" => self.one_of(KEYS),
+            "value" => self.value(),
+            "pair" => {
+                let pair = [self.one_of(KEYS), self.value()];
+                return words.extend(pair);
+            }
+            "integer" => self.one_of(INTEGERS),
+            "index" => self.one_of(INDEXES),
+            "offset" => self.one_of(OFFSETS),
+            "float" => self.one_of(FLOATS),
+            "pattern" => self.one_of(PATTERNS),
+            "db" => self.one_of(DATABASES),
+            "bit" => self.one_of(BITS),
+            "bitfield-type" => self.one_of(BITFIELD_TYPES),
+            "bitfield-offset" => self.one_of(BITFIELD_OFFSETS),
+            "type" => self.one_of(TYPES),
+            "name" => self.one_of(NAMES),
+            "nonsense" => self.one_of(NONSENSE),
+            "expiry" => {
+                let option = ["EX", "PX", "EXAT", "PXAT"][self.rng.usize(..4)];
+                words.push(option.as_bytes().to_vec());
+                match option {
+                    "EX" => self.deadline(0, 1),
+                    "PX" => self.deadline(0, 1000),
+                    "EXAT" => self.deadline(FAR_FUTURE, 1),
+                    _ => self.deadline(FAR_FUTURE, 1000),
+                }
+            }
+            "seconds" => self.deadline(0, 1),
+            "milliseconds" => self.deadline(0, 1000),
+            "unix-seconds" => self.deadline(FAR_FUTURE, 1),
+            "unix-milliseconds" => self.deadline(FAR_FUTURE, 1000),
+            "bitfield-operation" => return self.bitfield_operation(words),
+            other => panic!("no pool {other}"),
+        };
+        words.push(word);
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        match self.rng.u8(..10) {
+            0 => (0..self.rng.usize(..30)).map(|_| self.rng.u8(..)).collect(),
+            1 => vec![b'x'; self.rng.usize(..200)],
+            2 => self.rng.i32(..).to_string().into_bytes(),
+            _ => self.one_of(VALUES),
+        }
+    }
+
+    /// A time-to-live or a deadline that is far from any other, or one that is refused or past.
+    fn deadline(&mut self, from_seconds: i64, unit: i64) -> Vec<u8> {
+        const ODD: &[&[u8]] = &[
+            b"0",
+            b"-1",
+            b"-1000",
+            b"abc",
+            b"",
+            b"1.5",
+            b"9223372036854775807",
+            b"9223372036854775808",
+            b"-9223372036854775808",
+            b"9223372036854776",
+            b"4611686018427387904",
+        ];
+        if self.rng.u8(..6) == 0 {
+            return self.one_of(ODD);
+        }
+        self.deadlines += 1;
+        // Up or down, so that GT and LT find both.
+        let step =
+            1000 * if self.rng.bool() { self.deadlines } else { 2000 - self.deadlines % 2000 };
+        let half = if from_seconds == 0 { 500 } else { 0 };
+        ((from_seconds + step + half) * unit).to_string().into_bytes()
+    }
+
+    fn bitfield_operation(&mut self, words: &mut Words) {
+        let operation = ["GET", "SET", "INCRBY", "OVERFLOW"][self.rng.usize(..4)];
+        words.push(operation.as_bytes().to_vec());
+        if operation == "OVERFLOW" {
+            let kind = ["WRAP", "SAT", "FAIL", "wrap", "x"][self.rng.usize(..5)];
+            return words.push(kind.as_bytes().to_vec());
+        }
+        words.push(self.one_of(BITFIELD_TYPES));
+        words.push(self.one_of(BITFIELD_OFFSETS));
+        if operation != "GET" {
+            words.push(self.one_of(INTEGERS));
+        }
+    }
+
+    /// One command in eight has something wrong with it.
+    fn spoil(&mut self, words: &mut Words) {
+        if self.rng.u8(..8) > 0 {
+            return;
+        }
+        let at = self.rng.usize(..words.len()).max(1);
+        match self.rng.u8(..5) {
+            0 => words.truncate(at),
+            1 if at < words.len() => drop(words.remove(at)),
+            2 => words.push(self.one_of(NONSENSE)),
+            3 => words.insert(at.min(words.len()), self.one_of(NONSENSE)),
+            _ if at < words.len() => words[at] = self.one_of(SPOILERS),
+            _ => {}
+        }
+    }
+}
+
+/// Unix seconds beyond what any clock or limit that matters shows, also as a length or bit offset.
+const FAR_FUTURE: i64 = 6_000_000_000;
+
+/// A command as transcripts write it.
+pub fn as_transcript(words: &Words) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"'\\".contains(byte);
+    let quoted = |word: &Vec<u8>| {
+        if !word.is_empty() && word.iter().all(is_plain) {
+            return String::from_utf8_lossy(word).into_owned();
+        }
+        let escape = |byte: &u8| match byte {
+            b'"' => "\\\"".to_owned(),
+            b'\\' => "\\\\".to_owned(),
+            b' '..=b'~' => char::from(*byte).to_string(),
+            other => format!("\\x{other:02x}"),
+        };
+        format!("\"{}\"", word.iter().map(escape).collect::<String>())
+    };
+    format!("> {}", words.iter().map(quoted).collect::<Vec<_>>().join(" "))
+}
