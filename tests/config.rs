@@ -6,98 +6,21 @@ mod support;
 
 use regex_lite::Regex;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use support::client::Client;
 use support::peer::{Folder, RealRedis};
+use support::program::{Ended, Program, command};
 use support::reply::Reply;
 
-/// The program, running.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-    /// Kept open: the program may print more.
-    _stdout: BufReader<ChildStdout>,
-}
-
-/// What a program left behind that has ended.
-struct Ended {
-    status: ExitStatus,
-    stdout: String,
-    stderr: String,
-}
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_redist"));
-    // What the tests themselves are run with is no configuration.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDIST_")) {
-        command.env_remove(name);
-    }
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-impl Program {
-    /// Starts it and reads the address from its first line of output.
-    fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("Ready to accept connections on redis://");
-        let Some(address) = address else {
-            let ended = Ended::new(child);
-            panic!("not ready: {line:?} {}", ended.stderr);
-        };
-        Self { child, address: address.parse().unwrap(), _stdout: stdout }
-    }
-
-    fn client(&self) -> Client {
-        Client::connect(self.address)
-    }
-
-    fn get(&self, name: &str) -> String {
-        let reply = self.client().ask(&format!("CONFIG GET {name}"));
-        let value = reply.strip_prefix(&format!("['{name}' '"));
-        value.and_then(|value| value.strip_suffix("']")).unwrap_or(&reply).to_owned()
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-    }
-
-    /// Stops it as Ctrl-C does.
-    fn stop(mut self) -> Ended {
-        self.signal("-INT");
-        let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        let status = self.child.wait().unwrap();
-        Ended { status, stdout: String::new(), stderr }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Ended {
-    fn new(child: Child) -> Self {
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    /// Runs a program that ends by itself.
-    fn of(mut command: Command) -> Self {
-        Self::new(command.spawn().unwrap())
-    }
+/// The value of a directive.
+fn get(program: &Program, name: &str) -> String {
+    let reply = program.client().ask(&format!("CONFIG GET {name}"));
+    let value = reply.strip_prefix(&format!("['{name}' '"));
+    value.and_then(|value| value.strip_suffix("']")).unwrap_or(&reply).to_owned()
 }
 
 fn write(folder: &Folder, name: &str, text: &str) -> PathBuf {
@@ -114,7 +37,7 @@ fn options_win_over_the_environment_and_that_over_the_file() {
     let mut command = command(&[file.to_str().unwrap(), "--port", "auto", "--timeout", "3"]);
     command.env("REDIST_TIMEOUT", "2").env("REDIST_MAXCLIENTS", "102");
     let program = Program::start(command);
-    let shown = ["timeout", "maxclients", "slowlog-max-len"].map(|name| program.get(name));
+    let shown = ["timeout", "maxclients", "slowlog-max-len"].map(|name| get(&program, name));
     assert_eq!(shown, ["3", "102", "1"]);
 }
 
@@ -143,12 +66,8 @@ fn a_file_may_come_from_standard_input_and_include_others() {
     let mut child = child.spawn().unwrap();
     let text = "# Comment\nproto-max-bulk-len 2mb\ninclude d/*.conf\ninclude none/*.conf\n";
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    let address = line.trim().rsplit('/').next().unwrap().parse().unwrap();
-    let program = Program { child, address, _stdout: stdout };
-    let shown = ["timeout", "lfu-decay-time", "proto-max-bulk-len"].map(|name| program.get(name));
+    let program = Program::of(child);
+    let shown = ["timeout", "lfu-decay-time", "proto-max-bulk-len"].map(|name| get(&program, name));
     assert_eq!(shown, ["2", "4", "2097152"]);
 }
 
@@ -253,7 +172,7 @@ fn files_that_tell_of_the_server_are_there_as_long_as_it_is() {
     let program = Program::start(command);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     assert_eq!(read("port"), format!("{}\n", program.address.port()));
-    assert_eq!(read("pid"), format!("{}\n", program.child.id()));
+    assert_eq!(read("pid"), format!("{}\n", program.id()));
     let _open = program.client();
     let ended = program.stop();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);

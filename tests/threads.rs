@@ -37,7 +37,6 @@ fn clients(address: SocketAddr, count: usize, work: impl Fn(usize, &mut Client) 
 }
 
 #[test]
-#[ignore = "until MSET, MGET and INCR are built"]
 fn increments_of_many_clients_sum_up() {
     let _together = watch::together();
     let server = start(Settings::default());
@@ -65,7 +64,6 @@ fn increments_of_many_clients_sum_up() {
 const KEYS: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
 #[test]
-#[ignore = "until MSET, MGET and INCR are built"]
 fn keys_that_are_written_together_are_read_together() {
     let _together = watch::together();
     let server = start(Settings::default());
@@ -94,7 +92,6 @@ fn keys_that_are_written_together_are_read_together() {
 }
 
 #[test]
-#[ignore = "until MSET, MGET and INCR are built"]
 fn keys_that_are_renamed_and_moved_are_never_lost_or_doubled() {
     let _together = watch::together();
     let server = start(Settings::default());
@@ -138,7 +135,6 @@ fn keys_that_are_renamed_and_moved_are_never_lost_or_doubled() {
 }
 
 #[test]
-#[ignore = "until MSET, MGET and INCR are built"]
 fn databases_that_are_swapped_keep_their_keys_together() {
     let _together = watch::together();
     let server = start(Settings::default());

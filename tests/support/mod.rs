@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod peer;
+pub mod program;
 pub mod reply;
 pub mod transcript;
 pub mod watch;
