@@ -79,6 +79,8 @@ impl<'s> Link<'s> {
         let peak = self.record.reply_peak_bytes.get().max(self.out.len() as u64);
         self.record.reply_peak_bytes.set(peak);
         self.record.reply_room_bytes.set_count(self.out.capacity());
+        // Noted first: who has got the reply may ask at once how long the client has been idle.
+        self.record.active_ms.set(self.instance.now_ms());
         let stuck = if self.outbox { self.queue()? } else { self.send()? };
         if stuck {
             self.record.reply_bytes.set(0);
