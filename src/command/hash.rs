@@ -75,7 +75,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         handler: Handler::Write(hincrby),
         flags: GROWS,
         since: "2.0.0",
-        summary: "Increments the integer value of a field in a hash by a number. Uses 0 as default if the field doesn't exist.",
+        summary: "Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist.",
         syntax: "key field increment",
         ..Spec::REST
     },
@@ -86,7 +86,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         handler: Handler::Write(hincrbyfloat),
         flags: GROWS,
         since: "2.6.0",
-        summary: "Increments the floating point value of a field by a number. Uses 0 as default if the field doesn't exist.",
+        summary: "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
         syntax: "key field increment:double",
         ..Spec::REST
     },
