@@ -77,6 +77,7 @@
 pub mod clock;
 pub mod command;
 pub mod config;
+mod counted;
 pub mod error;
 pub mod execute;
 pub mod glob;

@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["value"],
     &["config"],
     &["protocol"],
-    &["error", "limits", "clock", "glob"],
+    &["error", "limits", "clock", "glob", "counted"],
 ];
 
 /// What only a thread, a socket, a file, a lock or a clock is good for.

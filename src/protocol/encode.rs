@@ -92,10 +92,6 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
         Reply::Verbatim(text) => bulk(text.as_bytes(), out),
         Reply::Error(error) => encode_error(&error, out),
         Reply::Stream(shape, items) => stream(shape, items, protocol, out),
-        Reply::Bulks(items) => {
-            header(b'*', items.len() as i64, out);
-            items.for_each(|item| bulk(&item, out));
-        }
         Reply::Strings(strings) => {
             header(b'*', strings.len() as i64, out);
             strings.iter().for_each(|string| bulk(string, out));

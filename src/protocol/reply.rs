@@ -3,6 +3,7 @@
 //! Commands say what they mean; `encode.rs` alone knows how RESP2 and RESP3 write it.
 
 use super::strings::Strings;
+use crate::counted::Counted;
 use crate::error::CommandError;
 use std::borrow::Cow;
 
@@ -49,8 +50,6 @@ pub enum Reply<'v> {
     Verbatim(Cow<'v, str>),
     /// An error inside an array, as EXEC answers.
     Error(CommandError),
-    /// Many bulk strings that are not worth a vector of replies.
-    Bulks(Box<dyn ExactSizeIterator<Item = Cow<'v, [u8]>> + 'v>),
     /// Many replies that are made one by one while they are written.
     Stream(Shape, Box<dyn ExactSizeIterator<Item = Reply<'v>> + 'v>),
     /// Many bulk strings in one allocation.
@@ -104,7 +103,7 @@ impl<'v> Reply<'v> {
 
     /// Replies that are made one by one while they are written; `count` is how many there will be.
     pub fn stream(shape: Shape, count: usize, items: impl Iterator<Item = Self> + 'v) -> Self {
-        Self::Stream(shape, Box::new(Counted { items, left: count }))
+        Self::Stream(shape, Box::new(Counted::new(items, count)))
     }
 
     /// The lines of a HELP subcommand: an array of simple strings.
@@ -112,24 +111,3 @@ impl<'v> Reply<'v> {
         Self::Array(lines.into_iter().map(Self::status).collect())
     }
 }
-
-/// An iterator whose length is known from elsewhere.
-struct Counted<I> {
-    items: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Counted<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        self.left = self.left.checked_sub(1)?;
-        self.items.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Counted<I> {}

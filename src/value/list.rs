@@ -2,6 +2,7 @@
 
 use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
+use crate::counted::Counted;
 use std::collections::VecDeque;
 
 /// A sequence of byte strings with cheap ends.
@@ -528,7 +529,7 @@ impl List {
             }
         };
         let inner = forth.into_iter().flatten().chain(back.into_iter().flatten());
-        Counted { inner, count: self.len }
+        Counted::new(inner, self.len)
     }
 
     /// The elements with these indexes, `stop` included.
@@ -538,30 +539,9 @@ impl List {
         stop: usize,
     ) -> impl ExactSizeIterator<Item = Element<'_>> + '_ {
         let count = if start >= self.len { 0 } else { stop.min(self.len - 1) + 1 - start };
-        Counted { inner: self.iter_from(start), count }
+        Counted::new(self.iter_from(start), count)
     }
 }
-
-/// An iterator whose length is known from elsewhere.
-struct Counted<I> {
-    inner: I,
-    count: usize,
-}
-
-impl<I: Iterator> Iterator for Counted<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        self.count = self.count.checked_sub(1)?;
-        self.inner.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.count, Some(self.count))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Counted<I> {}
 
 fn node_iter(node: &Node) -> impl DoubleEndedIterator<Item = Element<'_>> + '_ {
     let (pack, plain) = match node {

@@ -3,6 +3,7 @@
 use super::intset::Intset;
 use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
+use crate::counted::Counted;
 use crate::protocol::number::parse_integer;
 use indexmap::IndexSet;
 
@@ -209,7 +210,7 @@ impl Set {
             Self::Packed(pack) => Box::new(pack.iter()),
             Self::Table(table) => Box::new(table.iter().map(|member| Element::Bytes(member))),
         };
-        Counted { members, count: self.len() }
+        Counted::new(members, self.len())
     }
 
     /// Shows about `count` members from a cursor on and gives the cursor to go on from, 0 at the end.
@@ -257,28 +258,6 @@ fn longest_digits(ints: &Intset) -> usize {
     let ends = [ints.iter().next(), ints.iter().next_back()];
     ends.into_iter().flatten().map(|value| Element::Int(value).len()).max().unwrap_or(0)
 }
-
-/// An iterator whose length is known from elsewhere.
-struct Counted<'a> {
-    members: Box<dyn Iterator<Item = Member<'a>> + 'a>,
-    count: usize,
-}
-
-impl<'a> Iterator for Counted<'a> {
-    type Item = Member<'a>;
-
-    fn next(&mut self) -> Option<Member<'a>> {
-        let member = self.members.next()?;
-        self.count -= 1;
-        Some(member)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.count, Some(self.count))
-    }
-}
-
-impl ExactSizeIterator for Counted<'_> {}
 
 #[cfg(test)]
 mod tests {
