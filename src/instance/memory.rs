@@ -123,3 +123,30 @@ impl MemoryUse {
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_nothing_are_zero() {
+        let usage = MemoryUse {
+            process: Memory::default(),
+            clients_bytes: 0,
+            client_count: 0,
+            databases: Vec::new(),
+        };
+        assert_eq!((usage.dataset_percent(), usage.peak_percent()), (0.0, 0.0));
+        assert_eq!((usage.bytes_per_key(), usage.dataset_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn the_mean_time_to_live_is_that_of_keys_with_a_deadline() {
+        let mean = |volatile, deadline_sum_ms, now_ms| {
+            let database = DatabaseUse { keys: 9, volatile, deadline_sum_ms, ..Default::default() };
+            database.mean_ttl_ms(now_ms)
+        };
+        assert_eq!([mean(0, 0, 5), mean(2, 300, 100), mean(2, 300, 1000)], [0, 50, 0]);
+        assert_eq!(mean(3, 3 * u128::from(u64::MAX), 0), u64::MAX);
+    }
+}

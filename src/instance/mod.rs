@@ -113,8 +113,11 @@ impl Instance {
 
     /// Keeps what took as long as the directive `latency-monitor-threshold` says; 0 keeps nothing.
     pub fn note_latency(&self, event: LatencyEvent, took: Duration, threshold_ms: u64) {
+        if threshold_ms == 0 {
+            return;
+        }
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        if threshold_ms > 0 && ms >= threshold_ms {
+        if ms >= threshold_ms {
             let at_seconds = self.clock.now_ms() / 1000;
             self.latency.add(event, LatencySample { at_seconds, ms });
         }
@@ -128,6 +131,8 @@ impl Instance {
     /// Does what has to be done about once a second.
     pub fn tick(&self) {
         self.stats.sample(Instant::now());
+        // Notes the peak where the kernel does not.
+        self.process.memory();
     }
 
     /// For how long the server has been up.

@@ -325,3 +325,38 @@ impl CommandCounters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_counted_below_the_microsecond() {
+        let stats = Stats::new(2);
+        for client in 0..3 {
+            stats.ran(client, 1, Duration::from_nanos(700), client == 2);
+        }
+        stats.rejected(7, 1);
+        let tally = Tally { calls: 3, micros: 2, rejected: 1, failed: 1 };
+        assert_eq!((stats.command(0), stats.command(1)), (Tally::default(), tally));
+        assert_eq!(stats.commands_processed(), 3);
+        stats.reset();
+        assert_eq!(stats.command(1), Tally::default());
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_interval_even_after_a_reset() {
+        let stats = Stats::new(1);
+        let start = Instant::now() + Duration::from_secs(1);
+        stats.sample(start);
+        (0..10).for_each(|_| stats.ran(1, 0, Duration::ZERO, false));
+        stats.add_input(1, 4096);
+        stats.sample(start + Duration::from_secs(2));
+        let rates = Rates { commands: 5.0, input_bytes: 2048.0, output_bytes: 0.0 };
+        assert_eq!(stats.rates(), rates);
+        stats.reset();
+        stats.ran(1, 0, Duration::ZERO, false);
+        stats.sample(start + Duration::from_secs(3));
+        assert_eq!(stats.rates(), Rates::default());
+    }
+}
