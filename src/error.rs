@@ -171,6 +171,9 @@ impl CommandError {
     pub const NEGATIVE_COUNT: Self = Self::text("ERR COUNT can't be negative");
     /// LPOS with a MAXLEN that is no number, or negative.
     pub const NEGATIVE_MAXLEN: Self = Self::text("ERR MAXLEN can't be negative");
+    /// SORT by what are no numbers.
+    pub const SCORES_NOT_FLOAT: Self =
+        Self::text("ERR One or more scores can't be converted into double");
     /// A LIMIT that is no number, or negative.
     pub const NEGATIVE_LIMIT: Self = Self::text("ERR LIMIT can't be negative");
     /// NOVALUES in a scan through something without values.

@@ -331,7 +331,7 @@ fn lock_plan(
     keys: Keys,
     request: &Request,
 ) -> (LockPlan, Option<(usize, u64)>) {
-    if matches!(keys, Keys::EVERY) {
+    if keys.is_every(request) {
         return (LockPlan::All, None);
     }
     let mut first = None;

@@ -30,6 +30,9 @@ pub enum Keys {
         specs: &'static [KeySpec],
         /// Where they are in a request.
         locate: fn(&Request) -> Vec<KeyUse>,
+        /// Whether a request touches keys that are not among its arguments at all. It then has to hold
+        /// every key.
+        reaches: Option<fn(&Request) -> bool>,
     },
 }
 
@@ -79,6 +82,15 @@ impl Keys {
             Self::NONE | Self::EVERY => &[],
             Self::Alike { spec, .. } => std::slice::from_ref(spec),
             Self::Specs(specs) | Self::Located { specs, .. } => specs,
+        }
+    }
+
+    /// Whether a request has to hold every key.
+    pub fn is_every(self, request: &Request) -> bool {
+        match self {
+            Self::EVERY => true,
+            Self::Located { reaches: Some(reaches), .. } => reaches(request),
+            _ => false,
         }
     }
 

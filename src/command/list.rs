@@ -212,7 +212,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 ];
 
 /// An element as a reply.
-fn reply(element: Element<'_>) -> Reply<'_> {
+pub(super) fn reply(element: Element<'_>) -> Reply<'_> {
     match element {
         Element::Bytes(bytes) => Reply::bulk(bytes),
         Element::Int(value) => Reply::BulkInt(value),

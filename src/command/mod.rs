@@ -30,6 +30,7 @@ mod scan;
 mod server;
 mod set;
 mod slowlog;
+mod sort;
 mod sorted_set;
 mod sorted_set_algebra;
 mod sorted_set_range;

@@ -4,7 +4,7 @@ use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, expire, function, hash, info,
     introspection, key, latency, list, lolwut, memory, object, replication, scan, server, set,
-    slowlog, sorted_set, sorted_set_algebra, sorted_set_range, string,
+    slowlog, sort, sorted_set, sorted_set_algebra, sorted_set_range, string,
 };
 use crate::protocol::Request;
 
@@ -22,6 +22,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Generic, expire::COMMANDS),
     (Group::Generic, scan::COMMANDS),
     (Group::Generic, object::COMMANDS),
+    (Group::Generic, sort::COMMANDS),
     (Group::Generic, replication::WAITING_COMMANDS),
     (Group::Server, database::COMMANDS),
     (Group::Connection, connection::COMMANDS),

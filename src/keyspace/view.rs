@@ -138,13 +138,18 @@ impl<'l> ReadView<'l> {
         self.moment
     }
 
+    /// A key whose name the command has made itself. Its row must declare that.
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.locked.keyspace.key(bytes)
+    }
+
     /// The entry of a key without any trace: not counted, not touched.
-    pub fn entry(&self, key: Key<'_>) -> Option<&Entry> {
+    pub fn entry(&self, key: Key<'_>) -> Option<&'l Entry> {
         live(self.locked, self.db, key, self.moment.now_ms)
     }
 
     /// The entry of a key: counted as hit or miss, its access clock left alone.
-    pub fn peek(&self, key: Key<'_>) -> Option<&Entry> {
+    pub fn peek(&self, key: Key<'_>) -> Option<&'l Entry> {
         let entry = self.entry(key);
         let counter = if entry.is_some() { &self.hits } else { &self.misses };
         counter.set(counter.get() + 1);
@@ -152,7 +157,7 @@ impl<'l> ReadView<'l> {
     }
 
     /// The value of a key: counted, and its access clock moved.
-    pub fn get(&self, key: Key<'_>) -> Option<&Value> {
+    pub fn get(&self, key: Key<'_>) -> Option<&'l Value> {
         let entry = self.peek(key)?;
         self.moment.touch(&entry.access);
         Some(&entry.value)
@@ -196,6 +201,20 @@ impl<'l, 'k> WriteView<'l, 'k> {
         moment: Moment,
     ) -> Self {
         Self { locked, effects, db, moment }
+    }
+
+    /// Looks at the keys as a reading command does; what it finds may be kept until the view changes
+    /// something.
+    pub fn looking<'s, R>(&'s mut self, look: impl FnOnce(&ReadView<'s>) -> R) -> R {
+        let view = ReadView::new(self.locked, self.db, self.moment);
+        let result = look(&view);
+        view.record(self.effects);
+        result
+    }
+
+    /// A key by its name.
+    pub fn key<'n>(&self, bytes: &'n [u8]) -> Key<'n> {
+        self.locked.keyspace.key(bytes)
     }
 
     /// The same keys in another database, which must be below the number of databases.

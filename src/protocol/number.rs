@@ -1,5 +1,7 @@
 //! Numbers as Redis reads and prints them.
 
+use crate::error::c_string;
+
 /// Reads a signed 64-bit integer as Redis's `string2ll`: decimal digits with an optional minus, no
 /// plus, no leading zeros, no spaces, and `-0` is none.
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
@@ -40,6 +42,29 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
         return None;
     };
     Some(value)
+}
+
+/// Reads a double as C's `strtod` does where all of a string has to be read and in range: space before
+/// it is skipped, nothing at all is 0, and neither NaN nor what overflows or underflows is accepted.
+pub fn parse_c_double(text: &[u8]) -> Option<f64> {
+    let text = c_string(text);
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let Some(start) = text.iter().position(|byte| !is_space(byte)) else {
+        return text.is_empty().then_some(0.0);
+    };
+    let number = &text[start..];
+    let value = parse_double(number)?;
+    let has_digits = number.iter().any(u8::is_ascii_digit);
+    let is_zero = || {
+        let mantissa = number.split(|byte| matches!(byte, b'e' | b'E' | b'p' | b'P')).next();
+        mantissa.is_some_and(|mantissa| !mantissa.iter().any(|byte| matches!(byte, b'1'..=b'9')))
+    };
+    let in_range = match value.abs() {
+        0.0 => is_zero(),
+        f64::INFINITY => !has_digits,
+        size => size >= f64::MIN_POSITIVE,
+    };
+    in_range.then_some(value)
 }
 
 fn parse_hex_float(text: &str) -> Option<f64> {
@@ -130,6 +155,33 @@ fn shortest(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doubles_are_read_as_c_reads_them() {
+        let ok: [(&[u8], f64); 13] = [
+            (b"", 0.0),
+            (b" 1", 1.0),
+            (b"\t\n\x0b\x0c\r-2.5", -2.5),
+            (b"1\0x", 1.0),
+            (b"\0", 0.0),
+            (b"+5", 5.0),
+            (b"1.", 1.0),
+            (b".5e1", 5.0),
+            (b"-0", -0.0),
+            (b"0e9", 0.0),
+            (b"0x1p-3", 0.125),
+            (b"-INF", f64::NEG_INFINITY),
+            (b"infinity", f64::INFINITY),
+        ];
+        for (text, value) in ok {
+            assert_eq!(parse_c_double(text), Some(value), "{}", String::from_utf8_lossy(text));
+        }
+        for text in
+            ["1 ", " ", "nan", "1e400", "-1e400", "1e-400", "1e-320", "0x", "1e", ".", "+-1"]
+        {
+            assert_eq!(parse_c_double(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn integers_are_read_strictly() {

@@ -3,6 +3,7 @@
 use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
 use crate::counted::Counted;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// A sequence of byte strings with cheap ends.
@@ -148,6 +149,22 @@ impl List {
     pub fn heap_bytes(&self) -> usize {
         let nodes: usize = self.nodes.iter().map(Node::heap_bytes).sum();
         nodes + self.nodes.capacity() * size_of::<Node>()
+    }
+
+    /// A list of elements whose number is not known beforehand: its encoding goes by the outcome alone.
+    pub fn collect<'e>(
+        elements: impl Iterator<Item = Cow<'e, [u8]>>,
+        limits: &EncodingLimits,
+    ) -> Self {
+        let limit = NodeLimit::new(limits);
+        let mut list = Self { outgrown: true, ..Self::default() };
+        elements.for_each(|element| list.push_expected(End::Right, &element, limit));
+        let fits = |node: &Node| match node {
+            Node::Packed(pack) => limit.admits(pack.size_bytes(), pack.len()),
+            Node::Plain(_) => false,
+        };
+        list.outgrown = list.nodes.len() > 1 || !list.nodes.iter().all(fits);
+        list
     }
 
     /// Adds elements at one end, one after the other.
