@@ -166,21 +166,22 @@ fn help(request: &Request) -> Outcome<'static> {
         request.iter().skip(1).map(|(word, _)| String::from_utf8_lossy(word)).collect();
     let text = match words.as_slice() {
         [] => overview(),
-        [group] if group.starts_with('@') => {
-            let known = Group::ALL.into_iter().find(|known| {
-                known.name().eq_ignore_ascii_case(&group[1..]) && members(*known).next().is_some()
-            });
-            family(known.ok_or(CommandError::NO_SUCH_GROUP)?)
+        [name] if name.starts_with('@') => {
+            family(group_named(&name[1..]).ok_or(CommandError::NO_SUCH_GROUP)?)
         }
-        words => {
-            let name = words.join("|");
-            let Some(found) = table::find_full_name(name.as_bytes()) else {
-                return Err(no_help(words));
-            };
-            manual(found)
-        }
+        words => match table::find_full_name(words.join("|").as_bytes()) {
+            Some(found) => manual(found),
+            // The mark of a group may be forgotten, where no command (SET) is called like it.
+            None => family(group_named(&words.join(" ")).ok_or_else(|| no_help(words))?),
+        },
     };
     Ok(Reply::text(text))
+}
+
+/// The group of this name, if any of its commands is there.
+fn group_named(name: &str) -> Option<Group> {
+    let mut groups = Group::ALL.into_iter().filter(|group| members(*group).next().is_some());
+    groups.find(|group| group.name().eq_ignore_ascii_case(name))
 }
 
 /// There is no such command to help with; perhaps there is one that is called alike.
