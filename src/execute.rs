@@ -258,6 +258,9 @@ fn call(
             let succeeded = write(handler(&view, &mut args), protocol, out);
             view.record(&mut client.effects);
             drop(locked);
+            if instance.reaper.is_paused() {
+                reap_keys(instance, client.db, spec.keys, request, moment.now_ms);
+            }
             settle(instance, client);
             succeeded
         }
@@ -290,11 +293,12 @@ fn call(
         Handler::Walk(handler) => {
             moment.now_ms = instance.now_ms();
             let walk = Walk::new(keyspace, client.db, moment);
-            write(
-                handler(&walk, &mut Args::new(request, skip, keyspace, known_hash)),
-                protocol,
-                out,
-            )
+            let mut args = Args::new(request, skip, keyspace, known_hash);
+            let succeeded = write(handler(&walk, &mut args), protocol, out);
+            if instance.reaper.is_paused() && walk.saw_overdue() {
+                instance.stats.add_expired(keyspace.reap_database(client.db, moment.now_ms));
+            }
+            succeeded
         }
         Handler::Client(handler) => {
             let now_us = instance.clock.now_us();
@@ -342,6 +346,17 @@ fn lock_plan(
     });
     let plan = LockPlan::for_hashes(hashes);
     (plan, first)
+}
+
+/// Removes keys of a reading request that are due. The reaper does so within milliseconds, but while
+/// it is paused (DEBUG SET-ACTIVE-EXPIRE 0) whoever comes by such a key has to, as in Redis.
+fn reap_keys(instance: &Instance, db: usize, keys: Keys, request: &Request, now_ms: u64) {
+    let keyspace = &instance.keyspace;
+    let was_due = |index: &usize| {
+        let key = keyspace.key(request.get(*index).unwrap_or_default());
+        keyspace.reap_key(db, key, now_ms)
+    };
+    instance.stats.add_expired(keys.positions(request).filter(was_due).count() as u64);
 }
 
 /// Counts what happened, frees what was removed, lets the reaper know: all without locks.

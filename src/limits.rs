@@ -61,6 +61,9 @@ pub const SHARD_COUNT: usize = 1 << SHARD_BITS;
 pub const REAP_STEP_KEYS_MAX: usize = 64;
 /// The shortest sleep of the reaper between two rounds, so that a stream of deadlines is reaped in batches.
 pub const REAP_PAUSE_MS_MIN: u64 = 2;
+/// The longest sleep of the reaper while some key has a deadline: a sleep does not notice when the
+/// system's clock is set, or that the machine was suspended.
+pub const REAP_PAUSE_MS_MAX: u64 = 1000;
 /// A table with no more slots than this is never made smaller.
 pub const TABLE_SLOTS_KEPT: usize = 16;
 /// A table with more slots than this for each of its keys is made smaller.

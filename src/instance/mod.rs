@@ -223,3 +223,39 @@ impl Alarm {
         self.paused.load(Ordering::SeqCst)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far longer than a test takes: a sleep that lasts this long was not woken.
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn is_woken(alarm: &Alarm, patience: Duration) -> bool {
+        let started = Instant::now();
+        alarm.sleep(Some(patience));
+        started.elapsed() < patience
+    }
+
+    #[test]
+    fn a_ring_before_the_sleep_is_not_lost() {
+        let alarm = Alarm::default();
+        alarm.ring();
+        assert!(is_woken(&alarm, LONG));
+        assert!(!is_woken(&alarm, Duration::from_millis(5)), "one ring wakes once");
+    }
+
+    #[test]
+    fn only_an_earlier_deadline_rings() {
+        let alarm = Alarm::default();
+        alarm.aim(100);
+        for (deadline_ms, wakes) in [(100, false), (101, false), (99, true)] {
+            alarm.ring_for(deadline_ms);
+            let patience = if wakes { LONG } else { Duration::from_millis(5) };
+            assert_eq!(is_woken(&alarm, patience), wakes, "{deadline_ms}");
+        }
+        alarm.aim(u64::MAX);
+        alarm.ring_for(u64::MAX - 1);
+        assert!(is_woken(&alarm, LONG), "nothing to sleep towards");
+    }
+}

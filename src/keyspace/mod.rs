@@ -12,7 +12,10 @@ mod collection;
 mod effects;
 mod entry;
 mod locks;
+mod reap;
 mod shard;
+#[cfg(test)]
+mod testing;
 mod view;
 mod walk;
 
@@ -21,9 +24,10 @@ pub use collection::Change;
 pub use effects::Effects;
 pub use entry::Entry;
 pub use locks::{LockPlan, Locked};
+pub use reap::Due;
 pub use shard::Database;
 pub use view::{Deadline, Key, Moment, ReadView, WriteView};
-pub use walk::{Due, Walk};
+pub use walk::Walk;
 
 use crate::limits;
 use shard::Shard;
@@ -45,6 +49,8 @@ pub struct Keyspace {
 struct Slot {
     shard: RwLock<Shard>,
     /// No key of the shard is due before this unix time in milliseconds; `u64::MAX` if none ever is.
+    /// Changed under the exclusive lock alone. It may be too early: when the key that was due first
+    /// is deleted, it stays until the reaper has looked.
     earliest_ms: AtomicU64,
 }
 
@@ -83,7 +89,7 @@ impl Keyspace {
     pub fn earliest_deadline_ms(&self) -> u64 {
         self.slots
             .iter()
-            .map(|slot| slot.earliest_ms.load(Ordering::Relaxed))
+            .map(|slot| slot.earliest_ms.load(Ordering::SeqCst))
             .min()
             .unwrap_or(u64::MAX)
     }

@@ -29,6 +29,10 @@ impl Shard {
         self.databases.iter().enumerate()
     }
 
+    pub(super) fn databases_mut(&mut self) -> impl Iterator<Item = &mut Database> {
+        self.databases.iter_mut()
+    }
+
     pub(super) fn swap(&mut self, first: usize, second: usize) {
         self.database_mut(first.max(second));
         self.databases.swap(first, second);
@@ -256,15 +260,30 @@ impl Database {
             let due = |entry: &Entry| {
                 entry.deadline_ms() == Some(deadline) && hasher(entry.key()) == hash
             };
-            match self.entries.find_entry(hash, due) {
-                // The line stays until no entry is left that shares it.
-                Ok(found) => {
-                    let (entry, _) = found.remove();
-                    self.shrink_if_sparse(hasher);
-                    return Some(entry);
-                }
-                Err(_) => self.deadlines.remove(deadline, hash),
-            };
+            let found = self.entries.find_entry(hash, due).ok().map(|found| found.remove().0);
+            // The line stays until no entry is left that shares it.
+            if self.entries.find(hash, due).is_none() {
+                self.deadlines.remove(deadline, hash);
+            }
+            if let Some(entry) = found {
+                self.shrink_if_sparse(hasher);
+                return Some(entry);
+            }
         }
+    }
+
+    /// Removes a key if it is due by now.
+    pub(super) fn remove_due(
+        &mut self,
+        key: Key<'_>,
+        now_ms: u64,
+        hasher: impl Fn(&[u8]) -> u64,
+    ) -> Option<Entry> {
+        // Where no key has a deadline, which is often, there is nothing to look up.
+        if self.deadlines.lines.is_empty() {
+            return None;
+        }
+        self.get(key).filter(|entry| entry.is_expired(now_ms))?;
+        self.remove(key, hasher)
     }
 }

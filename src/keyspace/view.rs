@@ -419,6 +419,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
 
     /// Notes a use of a key without counting it; whether the key is there.
     pub fn touch(&mut self, key: Key<'_>) -> bool {
+        self.remove_expired(key);
         self.entry(key).map(|entry| self.moment.touch(&entry.access)).is_some()
     }
 
@@ -453,11 +454,13 @@ impl<'l, 'k> WriteView<'l, 'k> {
     pub fn clear(&mut self, only: Option<usize>) {
         self.effects.changing = true;
         let garbage = &mut self.effects.garbage.databases;
+        let slots = &self.locked.keyspace.slots;
         let mut count = 0;
-        for (_, shard) in self.locked.shards_mut() {
+        for (index, shard) in self.locked.shards_mut() {
             let taken = shard.take(only);
             count += taken.iter().map(Database::len).sum::<usize>();
             garbage.extend(taken);
+            slots[index].earliest_ms.store(shard.earliest_ms(), Ordering::SeqCst);
         }
         self.effects.changes += count as u64;
     }
@@ -509,25 +512,20 @@ impl<'l, 'k> WriteView<'l, 'k> {
     /// Readers leave an expired key where it is; whoever wants to write there removes it first.
     pub(super) fn remove_expired(&mut self, key: Key<'_>) {
         self.effects.changing = true;
-        let now_ms = self.moment.now_ms;
-        // Where no key has a deadline, which is often, there is nothing to look up.
-        if self.database(key).volatile_len() == 0 {
-            return;
-        }
-        let is_expired = |entry: &Entry| entry.is_expired(now_ms);
-        if self.database(key).get(key).is_some_and(is_expired)
-            && let Some(entry) = self.take_stored(key)
-        {
+        let (keyspace, now_ms) = (self.locked.keyspace, self.moment.now_ms);
+        let removed = self.database(key).remove_due(key, now_ms, |key| keyspace.hash(key));
+        if let Some(entry) = removed {
             self.effects.expired += 1;
             self.effects.garbage.entries.push(entry);
         }
     }
 
-    /// Lets the reaper know of a deadline. The shard's lock is held, so the reaper cannot miss it.
+    /// Lets the reaper know of a deadline. The shard's lock is held, so that the reaper, who holds it
+    /// too when it corrects the slot, cannot overwrite this with what it saw before.
     fn note_deadline(&mut self, key: Key<'_>, deadline_ms: Option<u64>) {
         let Some(deadline_ms) = deadline_ms else { return };
         let slot = &self.locked.keyspace.slots[super::shard_index(key.hash)];
-        slot.earliest_ms.fetch_min(deadline_ms, Ordering::Relaxed);
+        slot.earliest_ms.fetch_min(deadline_ms, Ordering::SeqCst);
         let earliest = self.effects.deadline_ms.get_or_insert(deadline_ms);
         *earliest = deadline_ms.min(*earliest);
     }

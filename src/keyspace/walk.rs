@@ -6,6 +6,7 @@ use super::view::Moment;
 use super::{Keyspace, SCAN_POSITION_COUNT, scan_position, shard_index};
 use crate::limits;
 use crate::protocol::Strings;
+use std::cell::Cell;
 
 /// A database as seen by a command that looks at all of its keys.
 ///
@@ -15,12 +16,13 @@ pub struct Walk<'k> {
     keyspace: &'k Keyspace,
     db: usize,
     moment: Moment,
+    saw_overdue: Cell<bool>,
 }
 
 impl<'k> Walk<'k> {
     /// A walk over one database.
     pub fn new(keyspace: &'k Keyspace, db: usize, moment: Moment) -> Self {
-        Self { keyspace, db, moment }
+        Self { keyspace, db, moment, saw_overdue: Cell::new(false) }
     }
 
     /// Unix time in milliseconds; keys that are due by then are not shown.
@@ -168,18 +170,18 @@ impl<'k> Walk<'k> {
         chosen
     }
 
-    fn is_live(&self, entry: &Entry) -> bool {
-        !entry.is_expired(self.moment.now_ms)
+    /// Whether the walk came by a key that is due and was not removed yet.
+    pub fn saw_overdue(&self) -> bool {
+        self.saw_overdue.get()
     }
-}
 
-/// What a round of reaping did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
-    /// Keys removed.
-    pub removed: u64,
-    /// Whether keys are left that were due already.
-    pub more: bool,
+    fn is_live(&self, entry: &Entry) -> bool {
+        let is_expired = entry.is_expired(self.moment.now_ms);
+        if is_expired {
+            self.saw_overdue.set(true);
+        }
+        !is_expired
+    }
 }
 
 impl Keyspace {
@@ -190,35 +192,187 @@ impl Keyspace {
             guard.databases().for_each(|(db, database)| visit(db, database));
         }
     }
+}
 
-    /// Removes due keys, a bounded number under each lock; what they held is freed between locks.
-    pub fn reap(&self, now_ms: u64) -> Due {
-        use std::sync::atomic::Ordering;
-        let mut due = Due { removed: 0, more: false };
-        for (index, slot) in self.slots.iter().enumerate() {
-            if slot.earliest_ms.load(Ordering::Relaxed) > now_ms {
-                continue;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::testing::Bench;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// One whole SCAN; between its steps `meanwhile` changes what it likes.
+    fn scan(
+        bench: &mut Bench,
+        count: impl Fn(&mut fastrand::Rng) -> usize,
+        mut meanwhile: impl FnMut(&mut Bench),
+    ) -> BTreeMap<Vec<u8>, usize> {
+        let mut seen = BTreeMap::new();
+        let mut cursor = 0;
+        for _ in 0..100_000 {
+            let count = count(&mut bench.rng);
+            cursor = bench.walk().scan(cursor, count, |entry| {
+                *seen.entry(entry.key().to_vec()).or_default() += 1;
+            });
+            if cursor == 0 {
+                return seen;
             }
-            let mut removed = Vec::new();
-            let mut guard = self.write_shard(index);
-            for db in 0..self.database_count {
-                if guard.database(db).is_none() {
-                    break;
-                }
-                while removed.len() < limits::REAP_STEP_KEYS_MAX
-                    && let Some(entry) =
-                        guard.database_mut(db).pop_due(now_ms, |key| self.hash(key))
-                {
-                    debug_assert_eq!(shard_index(self.hash(entry.key())), index);
-                    removed.push(entry);
-                }
-            }
-            let earliest = guard.earliest_ms();
-            slot.earliest_ms.store(earliest, Ordering::Relaxed);
-            drop(guard);
-            due.removed += removed.len() as u64;
-            due.more |= earliest <= now_ms;
+            meanwhile(bench);
         }
-        due
+        panic!("the scan does not end");
+    }
+
+    fn name(kind: &str, number: usize) -> Vec<u8> {
+        format!("{kind}:{number}").into_bytes()
+    }
+
+    #[test]
+    fn a_scan_shows_exactly_once_what_stays() {
+        for seed in 0..12 {
+            let mut bench = Bench::new(seed);
+            // From a handful of keys to several in each shard.
+            let staying = 1 << bench.rng.usize(0..13);
+            (0..staying).for_each(|number| bench.set(&name("stays", number)));
+            // The table grows and shrinks by this much at a time, in waves.
+            let wave = 1 << bench.rng.usize(0..12);
+            let mut guests: Vec<Vec<u8>> = Vec::new();
+            let mut born = 0;
+            let seen = scan(
+                &mut bench,
+                |rng| 1 << rng.usize(0..10),
+                |bench| {
+                    let grows = guests.len() < wave;
+                    for _ in 0..bench.rng.usize(0..=wave) {
+                        if grows {
+                            guests.push(name("guest", born));
+                            born += 1;
+                            if let Some(guest) = guests.last() {
+                                bench.set(guest);
+                            }
+                        } else if !guests.is_empty() {
+                            let leaving = guests.swap_remove(bench.rng.usize(..guests.len()));
+                            assert!(bench.remove(&leaving));
+                        }
+                    }
+                    // Some that stay get another value or a deadline meanwhile: still the same keys.
+                    let number = bench.rng.usize(..staying);
+                    bench.set_until(&name("stays", number), 1_000_000);
+                },
+            );
+            let stayed: BTreeSet<_> =
+                seen.keys().filter(|key| key.starts_with(b"stays")).cloned().collect();
+            assert_eq!(
+                stayed,
+                (0..staying).map(|number| name("stays", number)).collect(),
+                "{seed}"
+            );
+            assert!(seen.values().all(|times| *times == 1), "seed {seed} shows a key twice");
+        }
+    }
+
+    #[test]
+    fn a_scan_with_any_count_ends_and_shows_everything() {
+        let mut bench = Bench::new(1);
+        (0..500).for_each(|number| bench.set(&name("key", number)));
+        for count in [1, 2, 10, 499, 500, 501, usize::MAX] {
+            let mut steps = 1;
+            let seen = scan(&mut bench, |_| count, |_| steps += 1);
+            assert_eq!(seen.len(), 500, "COUNT {count}");
+            // About as many keys in a step as asked for.
+            assert!(steps <= 500 / count + 2, "COUNT {count} took {steps} steps");
+        }
+    }
+
+    #[test]
+    fn a_full_shard_takes_a_bounded_number_of_steps_with_few_keys_each() {
+        let mut bench = Bench::new(2);
+        let steps_max = limits::SCAN_STEPS_PER_SHARD_MAX;
+        let keys = bench.keys_of_one_shard(5 * steps_max);
+        keys.iter().for_each(|key| bench.set(key));
+        let (mut cursor, mut seen, mut steps) = (0, 0, 0);
+        while seen < keys.len() {
+            let mut shown = 0;
+            cursor = bench.walk().scan(cursor, 1, |_| shown += 1);
+            assert!(shown <= 5, "{shown} keys in a step");
+            seen += shown;
+            steps += 1;
+        }
+        // The last step may find the shard's end or come back for it.
+        assert!(steps <= steps_max + 1, "{steps} steps");
+        assert_eq!(bench.walk().scan(cursor, 1, |_| {}), 0);
+    }
+
+    #[test]
+    fn a_cursor_from_nowhere_does_no_harm() {
+        let mut bench = Bench::new(3);
+        (0..100).for_each(|number| bench.set(&name("key", number)));
+        for cursor in [1, SCAN_POSITION_COUNT - 1, SCAN_POSITION_COUNT, u64::MAX] {
+            let next = bench.walk().scan(cursor, 10, |_| {});
+            assert!(next == 0 || next > cursor);
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_due_is_shown() {
+        let mut bench = Bench::new(4);
+        for number in 0..200 {
+            bench.set_until(&name("due", number), 5);
+            bench.set(&name("stays", number));
+        }
+        bench.now_ms = 5;
+        let mut walked = 0;
+        bench.walk().for_each_batch(|keys| walked += keys.len());
+        assert_eq!(walked, 200);
+        assert_eq!(scan(&mut bench, |_| 7, |_| {}).len(), 200);
+        for _ in 0..200 {
+            let chosen = bench.walk().random_key().expect("there are keys");
+            assert!(chosen.starts_with(b"stays"));
+        }
+        assert_eq!(bench.walk().len(), 400, "they count until they are removed");
+        (0..200).for_each(|number| assert!(bench.remove(&name("stays", number))));
+        assert_eq!(bench.walk().random_key(), None);
+    }
+
+    #[test]
+    fn every_key_is_as_likely_to_be_chosen_at_random() {
+        let mut bench = Bench::new(5);
+        // All in one shard, where a table's free slots could make a difference; and in many.
+        let together = bench.keys_of_one_shard(20);
+        let apart: Vec<_> = (0..20).map(|number| name("key", number)).collect();
+        for keys in [&together, &apart] {
+            drop(bench.write_all(|view| view.clear(None)));
+            keys.iter().for_each(|key| bench.set(key));
+            let mut chosen: BTreeMap<Box<[u8]>, usize> = BTreeMap::new();
+            for _ in 0..50 * keys.len() {
+                *chosen.entry(bench.walk().random_key().expect("there are keys")).or_default() += 1;
+            }
+            assert_eq!(chosen.len(), keys.len());
+            assert!(chosen.values().all(|times| (15..=100).contains(times)), "{chosen:?}");
+        }
+    }
+
+    #[test]
+    fn memory_is_given_back_when_keys_go() {
+        let mut bench = Bench::new(5);
+        let keys = bench.keys_of_one_shard(400);
+        let check = |bench: &Bench, keys: usize| {
+            let most = (limits::TABLE_SLOTS_PER_KEY_MAX * keys).max(limits::TABLE_SLOTS_KEPT);
+            assert!(bench.slots() <= most, "{} slots for {keys} keys", bench.slots());
+        };
+        let fill = |bench: &mut Bench, deadline_ms| {
+            keys.iter().for_each(|key| bench.set_until(key, deadline_ms));
+        };
+        fill(&mut bench, 5);
+        for (gone, key) in keys.iter().enumerate() {
+            assert!(bench.remove(key));
+            check(&bench, keys.len() - gone - 1);
+        }
+        fill(&mut bench, 5);
+        while bench.keyspace.reap(5).more {
+            let stored = bench.stored();
+            check(&bench, stored);
+        }
+        fill(&mut bench, 5);
+        drop(bench.write_all(|view| view.clear(Some(0))));
+        assert_eq!((bench.stored(), bench.slots()), (0, 0));
     }
 }

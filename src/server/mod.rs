@@ -234,8 +234,9 @@ fn reap(instance: &Instance) {
         if earliest == u64::MAX {
             alarm.sleep(None);
         } else {
-            let wait_ms = earliest.saturating_sub(instance.now_ms());
-            alarm.sleep(Some(Duration::from_millis(wait_ms.max(limits::REAP_PAUSE_MS_MIN))));
+            let left_ms = earliest.saturating_sub(instance.now_ms());
+            let sleep_ms = left_ms.clamp(limits::REAP_PAUSE_MS_MIN, limits::REAP_PAUSE_MS_MAX);
+            alarm.sleep(Some(Duration::from_millis(sleep_ms)));
         }
     }
 }

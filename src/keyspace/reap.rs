@@ -1,0 +1,205 @@
+//! Removing keys that are due.
+//!
+//! Nobody ever sees a key that is due, so all that this is good for is memory, DBSIZE and the count
+//! of expired keys; it may take its time, but it must not take anybody else's. So it removes a few
+//! keys under each lock and frees what they held between locks.
+
+use super::view::Key;
+use super::{Keyspace, Slot, shard_index};
+use crate::limits;
+use std::sync::atomic::Ordering;
+
+/// What a round of reaping did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Keys removed.
+    pub removed: u64,
+    /// Whether keys are left that were due already.
+    pub more: bool,
+}
+
+impl Keyspace {
+    /// Removes due keys, a bounded number of each shard, so that all shards take turns.
+    pub fn reap(&self, now_ms: u64) -> Due {
+        let mut due = Due { removed: 0, more: false };
+        for (index, slot) in self.slots.iter().enumerate() {
+            if slot.earliest_ms.load(Ordering::SeqCst) <= now_ms {
+                let (removed, earliest_ms) = self.reap_shard(index, slot, now_ms);
+                due.removed += removed;
+                due.more |= earliest_ms <= now_ms;
+            }
+        }
+        due
+    }
+
+    /// Removes due keys of one shard; gives their number and when the next is due.
+    fn reap_shard(&self, index: usize, slot: &Slot, now_ms: u64) -> (u64, u64) {
+        // A shard that somebody panicked on is declared sound in a moment, or the server ends.
+        let Ok(mut guard) = slot.shard.write() else { return (0, u64::MAX) };
+        let mut removed = Vec::new();
+        'full: for database in guard.databases_mut() {
+            while let Some(entry) = database.pop_due(now_ms, |key| self.hash(key)) {
+                debug_assert_eq!(shard_index(self.hash(entry.key())), index);
+                removed.push(entry);
+                if removed.len() == limits::REAP_STEP_KEYS_MAX {
+                    break 'full;
+                }
+            }
+        }
+        let earliest_ms = guard.earliest_ms();
+        slot.earliest_ms.store(earliest_ms, Ordering::SeqCst);
+        drop(guard);
+        (removed.len() as u64, earliest_ms)
+    }
+
+    /// Removes one key if it is due: for readers who came by it while nobody else removes keys.
+    pub fn reap_key(&self, db: usize, key: Key<'_>, now_ms: u64) -> bool {
+        let mut guard = self.write_shard(shard_index(key.hash));
+        let database = guard.databases_mut().nth(db);
+        let removed =
+            database.and_then(|database| database.remove_due(key, now_ms, |key| self.hash(key)));
+        drop(guard);
+        removed.is_some()
+    }
+
+    /// Removes every due key of one database; gives their number.
+    pub fn reap_database(&self, db: usize, now_ms: u64) -> u64 {
+        let mut count = 0;
+        for shard in 0..limits::SHARD_COUNT {
+            loop {
+                let mut guard = self.write_shard(shard);
+                let Some(database) = guard.databases_mut().nth(db) else { break };
+                let due = || database.pop_due(now_ms, |key| self.hash(key));
+                let removed: Vec<_> =
+                    std::iter::from_fn(due).take(limits::REAP_STEP_KEYS_MAX).collect();
+                drop(guard);
+                count += removed.len() as u64;
+                if removed.len() < limits::REAP_STEP_KEYS_MAX {
+                    break;
+                }
+            }
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::testing::Bench;
+
+    #[test]
+    fn what_is_due_goes_and_nothing_else() {
+        let mut bench = Bench::new(1);
+        for number in 0u64..1000 {
+            bench.set_until(format!("due:{number}").as_bytes(), 1 + number % 10);
+            bench.set_until(format!("later:{number}").as_bytes(), 11);
+            bench.set(format!("never:{number}").as_bytes());
+        }
+        assert_eq!(bench.keyspace.reap(0), Due { removed: 0, more: false });
+        assert_eq!(bench.keyspace.reap(4), Due { removed: 400, more: false });
+        assert_eq!(bench.keyspace.reap(10), Due { removed: 600, more: false });
+        assert_eq!(bench.stored(), 2000);
+        assert_eq!(bench.keyspace.earliest_deadline_ms(), 11);
+        assert_eq!(bench.keyspace.reap(11), Due { removed: 1000, more: false });
+        assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
+    }
+
+    #[test]
+    fn one_round_removes_a_bounded_number_under_a_lock() {
+        let mut bench = Bench::new(2);
+        let step = limits::REAP_STEP_KEYS_MAX;
+        for key in bench.keys_of_one_shard(2 * step + 1) {
+            bench.set_until(&key, 5);
+        }
+        let step = step as u64;
+        assert_eq!(bench.keyspace.reap(5), Due { removed: step, more: true });
+        assert_eq!(bench.keyspace.reap(5), Due { removed: step, more: true });
+        assert_eq!(bench.keyspace.reap(5), Due { removed: 1, more: false });
+    }
+
+    #[test]
+    fn the_earliest_deadline_follows_every_change() {
+        type Change = fn(&mut Bench);
+        let changes: &[(&str, Change, u64)] = &[
+            ("set", |bench| bench.set_until(b"k", 500), 500),
+            ("a later one", |bench| bench.set_until(b"other", 900), 500),
+            ("an earlier one", |bench| bench.set_until(b"third", 300), 300),
+            ("sooner", |bench| assert!(bench.write(b"k", |v, k| v.set_deadline(k, 200))), 200),
+            (
+                "renamed",
+                |bench| {
+                    let keys: [&[u8]; 2] = [b"k", b"new"];
+                    let [from, to] = keys.map(|key| bench.keyspace.hash(key));
+                    let (from, to) = (Key::with_hash(keys[0], from), Key::with_hash(keys[1], to));
+                    assert!(bench.write_many(&keys, |view| view.relocate(from, 0, to)).0);
+                },
+                200,
+            ),
+            (
+                "copied to another database",
+                |bench| {
+                    assert!(bench.write(b"new", |view, key| view.duplicate(key, 1, key)));
+                },
+                200,
+            ),
+            ("swapped", |bench| drop(bench.write_all(|view| view.swap_databases(0, 1))), 200),
+            (
+                "one database cleared",
+                |bench| {
+                    drop(bench.write_all(|view| view.clear(Some(1))));
+                },
+                200,
+            ),
+            ("all cleared", |bench| drop(bench.write_all(|view| view.clear(None))), u64::MAX),
+        ];
+        let mut bench = Bench::new(3);
+        for (what, change, expected) in changes {
+            change(&mut bench);
+            bench.keyspace.reap(0);
+            assert_eq!(bench.keyspace.earliest_deadline_ms(), *expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_was_taken_away_wakes_at_most_once() {
+        let changes: [fn(&mut Bench); 3] = [
+            |bench| assert!(bench.remove(b"k")),
+            |bench| assert!(bench.write(b"k", |view, key| view.persist(key))),
+            |bench| bench.set(b"k"),
+        ];
+        for change in changes {
+            let mut bench = Bench::new(4);
+            bench.set_until(b"k", 500);
+            change(&mut bench);
+            assert_eq!(bench.keyspace.reap(500), Due { removed: 0, more: false });
+            assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
+        }
+    }
+
+    #[test]
+    fn a_swapped_database_keeps_its_deadlines() {
+        let mut bench = Bench::new(5);
+        bench.set_until(b"k", 500);
+        drop(bench.write_all(|view| view.swap_databases(0, 1)));
+        assert_eq!(bench.stored(), 0);
+        assert_eq!(bench.keyspace.reap(500), Due { removed: 1, more: false });
+    }
+
+    #[test]
+    fn readers_remove_what_they_came_by() {
+        let mut bench = Bench::new(6);
+        ["a", "b", "c"].iter().for_each(|key| bench.set_until(key.as_bytes(), 5));
+        bench.set(b"stays");
+        bench.now_ms = 5;
+        assert!(!bench.contains(b"a") && bench.stored() == 4);
+        let key = |bench: &Bench, name| Key::with_hash(name, bench.keyspace.hash(name));
+        assert!(bench.keyspace.reap_key(0, key(&bench, b"a"), 5));
+        assert!(!bench.keyspace.reap_key(0, key(&bench, b"a"), 5));
+        assert!(!bench.keyspace.reap_key(0, key(&bench, b"stays"), 5));
+        assert!(!bench.keyspace.reap_key(1, key(&bench, b"b"), 5));
+        assert_eq!(bench.keyspace.reap_database(1, 5), 0);
+        assert_eq!(bench.keyspace.reap_database(0, 5), 2);
+        assert_eq!(bench.stored(), 1);
+    }
+}
