@@ -10,7 +10,6 @@ const END: &str = "<!-- /commands -->";
 const LINE_LEN_MAX: usize = 130;
 
 #[test]
-#[ignore = "until all families are there"]
 fn the_readme_lists_every_command() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(&path).expect("the README can be read");
