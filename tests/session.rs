@@ -410,6 +410,25 @@ fn a_client_is_described_as_it_is() {
 }
 
 #[test]
+fn a_client_that_waits_to_send_is_held_to_the_limits_of_now() {
+    let settings = Settings { requirepass: "sesame".to_owned(), ..Settings::default() };
+    let server = Server::builder().settings(settings).port(0).start().unwrap();
+    let mut admin = Client::connect(server.addr());
+    assert_eq!(admin.ask("AUTH sesame"), "+OK");
+    let mut stranger = Client::connect(server.addr());
+    let long = "x".repeat(20_000);
+    assert_eq!(stranger.ask("PING"), "-NOAUTH Authentication required.");
+    assert_eq!(admin.ask("CONFIG SET requirepass ''"), "+OK");
+    assert_eq!(stranger.ask(&format!("ECHO {long}")), format!("'{long}'"));
+    assert_eq!(admin.ask("CONFIG SET proto-max-bulk-len 1mb"), "+OK");
+    stranger.send(b"*2\r\n$4\r\nECHO\r\n$1048577\r\n").unwrap();
+    let reply = stranger.read().unwrap().to_string();
+    assert_eq!(reply, "-ERR Protocol error: invalid bulk length");
+    assert!(is_closed(&mut stranger));
+    server.stop().unwrap();
+}
+
+#[test]
 fn a_thread_is_called_like_its_client() {
     let _measuring = watch::alone();
     let mut host = Host::alone(Settings::default(), Clock::system());

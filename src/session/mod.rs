@@ -11,7 +11,7 @@ use crate::limits;
 use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
 use crossbeam::thread::{Scope, ScopedJoinHandle};
 use link::Link;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -114,6 +114,11 @@ impl<'s, 'e> Session<'s, 'e> {
     fn run(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
         self.reader.get_ref().prepare()?;
         while !self.client.record.is_closing() {
+            // What may be sent is what holds when it comes, not what held when we began to wait.
+            if self.reader.fill_buf()?.is_empty() {
+                break;
+            }
+            self.refresh_settings();
             let limits = RequestLimits {
                 bulk_bytes_max: self.client.settings.proto_max_bulk_len,
                 authenticated: !self.client.must_authenticate(),
@@ -141,13 +146,18 @@ impl<'s, 'e> Session<'s, 'e> {
         Ok(())
     }
 
-    /// Executes the request that was read.
-    fn answer(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
+    /// Looks whether the configuration has changed.
+    fn refresh_settings(&mut self) {
         let version = self.instance.config.version();
         if version != self.settings_version {
             self.settings_version = version;
             self.client.settings = self.instance.config.settings();
         }
+    }
+
+    /// Executes the request that was read.
+    fn answer(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
+        self.refresh_settings();
         self.client.record.args_bytes.set_count(self.request.bytes());
         let replied = self.run_request()?;
         self.client.record.args_bytes.set(0);
