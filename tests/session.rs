@@ -307,6 +307,19 @@ fn one_who_monitors_and_sends_without_reading_holds_up_itself() {
 }
 
 #[test]
+fn one_who_monitors_misses_nothing_from_the_reply_on() {
+    let mut host = Host::start();
+    for number in 0..200 {
+        let mut client = Client::connect(host.server.addr());
+        assert_eq!(client.ask("MONITOR"), "+OK");
+        assert_eq!(host.admin.ask(&format!("ECHO {number}")), format!("'{number}'"));
+        let line = client.read().unwrap().to_string();
+        assert!(line.ends_with(&format!("\"ECHO\" \"{number}\"")), "{line}");
+    }
+    host.ends();
+}
+
+#[test]
 fn replies_and_what_is_monitored_arrive_in_order() {
     let mut host = Host::start();
     let (mut client, id) = host.client();

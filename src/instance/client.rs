@@ -142,6 +142,12 @@ impl ClientRecord {
         }
     }
 
+    /// Sends a reply of the client's own thread behind what others have sent.
+    pub fn push_reply(&self, bytes: &[u8]) {
+        // No bound, hence no wait. If the client is gone its thread finds out by itself.
+        self.open_outbox().put_patiently(bytes, usize::MAX, Duration::ZERO);
+    }
+
     /// Ends the connection now, whatever it does.
     pub fn kill(&self) {
         self.parking.close();

@@ -78,12 +78,14 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Makes a client see every command.
-    pub fn add_monitor(&self, record: SharedRecord) {
+    /// Makes a client see every command, behind the replies that it is still to get: whatever runs
+    /// once it has these is shown to it.
+    pub fn add_monitor(&self, record: SharedRecord, replies: &[u8]) {
         let mut monitors = self.monitors();
         record.monitor.set(true);
-        monitors.push(record);
+        monitors.push(Arc::clone(&record));
         self.monitor_count.store(monitors.len(), Ordering::SeqCst);
+        record.push_reply(replies);
     }
 
     /// Makes a client see commands no more.

@@ -221,7 +221,8 @@ impl<'s, 'e> Session<'s, 'e> {
         }
         if mem::take(&mut self.client.joins_monitors) {
             self.start_writer(scope, stream)?;
-            self.instance.clients.add_monitor(Arc::clone(&self.client.record));
+            let replies = mem::take(&mut self.reader.get_mut().out);
+            self.instance.clients.add_monitor(Arc::clone(&self.client.record), &replies);
         }
         Ok(())
     }
@@ -238,7 +239,7 @@ impl<'s, 'e> Session<'s, 'e> {
             let writer = thread.spawn(move |_| send_outbox(instance, &record, &stream))?;
             self.writer = Some(writer);
         }
-        self.reader.get_mut().flush()
+        Ok(())
     }
 
     /// Lets the writer send what is queued and waits for it.
