@@ -164,6 +164,8 @@ fn the_redis_crate_is_served_in_both_protocols() -> redis::RedisResult<()> {
         let directives: std::collections::HashMap<String, String> =
             redis::cmd("CONFIG").arg("GET").arg("databases").query(&mut server)?;
         assert_eq!(directives["databases"], "16");
+        let info: redis::InfoDict = redis::cmd("INFO").query(&mut server)?;
+        assert_eq!(info.get::<String>("tcp_port"), Some(program.port()));
     }
     assert!(program.stop().status.success());
     Ok(())

@@ -66,6 +66,8 @@ except redis.ResponseError as error:
 check(True, r.client_setname("me"))
 check("me", r.client_getname())
 check("me", next(c["name"] for c in r.client_list() if int(c["id"]) == r.client_id()))
+check("7.2", r.info("server")["redis_version"][:3])
+check(1004, r.info("keyspace")["db0"]["keys"])
 check(16, int(r.config_get("databases")["databases"]))
 if protocol == 3:
     check(3, r.execute_command("HELLO")["proto"])
