@@ -4,6 +4,7 @@
 //! past its deadline is absent from every reply here.
 
 use super::args::Args;
+use super::element::{reply, reply_or_null};
 use super::keys::{KeyFlags, Keys};
 use super::scan::{Cursor, ScanOptions};
 use super::spec::{Arity, Flags, Handler, Spec};
@@ -210,18 +211,6 @@ pub(super) const COMMANDS: &[Spec] = &[
         ..Spec::REST
     },
 ];
-
-/// A field or value as a reply.
-fn reply(text: Element<'_>) -> Reply<'_> {
-    match text {
-        Element::Bytes(bytes) => Reply::bulk(bytes),
-        Element::Int(value) => Reply::BulkInt(value),
-    }
-}
-
-fn reply_or_null(text: Option<Element<'_>>) -> Reply<'_> {
-    text.map_or(Reply::Null, reply)
-}
 
 /// The fields and values that HSET and HMSET take: pairs, or the error names the command.
 fn pairs<'v>(

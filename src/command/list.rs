@@ -4,6 +4,7 @@
 //! What is cut off a list is shown from where it waits to be freed, not copied out of the list first.
 
 use super::args::Args;
+use super::element::{index, index_range, reply, reply_or_null};
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
@@ -211,27 +212,6 @@ pub(super) const COMMANDS: &[Spec] = &[
     },
 ];
 
-/// An element as a reply.
-pub(super) fn reply(element: Element<'_>) -> Reply<'_> {
-    match element {
-        Element::Bytes(bytes) => Reply::bulk(bytes),
-        Element::Int(value) => Reply::BulkInt(value),
-    }
-}
-
-/// The first and the last index of a range that is counted from either end; `None` if it is empty.
-fn span(start: i64, stop: i64, length: usize) -> Option<(usize, usize)> {
-    let from_head = |index: i64| match usize::try_from(index) {
-        Ok(index) => Some(index),
-        Err(_) => {
-            usize::try_from(index.unsigned_abs()).ok().and_then(|back| length.checked_sub(back))
-        }
-    };
-    let start = from_head(start).unwrap_or(0);
-    let stop = from_head(stop)?.min(length.checked_sub(1)?);
-    (start <= stop).then_some((start, stop))
-}
-
 /// The next argument as one of two ends.
 fn end(args: &mut Args<'_>) -> Result<End, CommandError> {
     if args.word("LEFT") {
@@ -343,26 +323,17 @@ fn llen<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 fn lrange<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (key, start, stop) = (args.key()?, args.integer()?, args.integer()?);
     let list = view.collection::<List>(key)?;
-    let range = list.and_then(|list| {
-        let (start, stop) = span(start, stop, list.len())?;
-        Some(Reply::Stream(Shape::Array, Box::new(list.range(start, stop).map(reply))))
-    });
-    Ok(range.unwrap_or_else(|| Reply::Array(Vec::new())))
+    Ok(list.map_or(Reply::Array(Vec::new()), |list| {
+        let part = list.range(index_range(start, stop, list.len()));
+        Reply::Stream(Shape::Array, Box::new(part.map(reply)))
+    }))
 }
 
 fn lindex<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     // As in Redis no index is wrong for a list that is not there.
     let Some(list) = view.collection::<List>(args.key()?)? else { return Ok(Reply::Null) };
     let index = index(args.integer()?, list.len());
-    Ok(index.and_then(|index| list.get(index)).map_or(Reply::Null, reply))
-}
-
-/// An index that is counted from either end.
-fn index(index: i64, length: usize) -> Option<usize> {
-    match usize::try_from(index) {
-        Ok(index) => Some(index).filter(|index| *index < length),
-        Err(_) => length.checked_sub(usize::try_from(index.unsigned_abs()).ok()?),
-    }
+    Ok(reply_or_null(index.and_then(|index| list.get(index))))
 }
 
 fn lset<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -415,10 +386,7 @@ fn ltrim<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v
     let (key, start, stop) = (args.key()?, args.integer()?, args.integer()?);
     let limits = view.encoding_limits();
     let cut = view.change(key, |list: &mut List| {
-        let cut = match span(start, stop, list.len()) {
-            Some((start, stop)) => list.trim(start, stop, &limits),
-            None => std::mem::take(list),
-        };
+        let cut = list.trim(index_range(start, stop, list.len()), &limits);
         Ok(Change::of(cut.len(), cut))
     })?;
     cut.map(|cut| view.discard(cut));

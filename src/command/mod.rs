@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod database;
 mod debug;
+mod element;
 mod expire;
 mod function;
 mod hash;

@@ -3,6 +3,7 @@
 //! A set exists exactly while it has members: the view removes one that a handler leaves empty.
 
 use super::args::Args;
+use super::element::reply;
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::scan::{Cursor, ScanOptions};
 use super::spec::{Arity, Flags, Handler, Spec};
@@ -216,14 +217,6 @@ pub(super) const COMMANDS: &[Spec] = &[
         ..Spec::REST
     },
 ];
-
-/// A member as a reply.
-fn reply(member: Element<'_>) -> Reply<'_> {
-    match member {
-        Element::Bytes(bytes) => Reply::bulk(bytes),
-        Element::Int(value) => Reply::BulkInt(value),
-    }
-}
 
 fn all(set: &Set) -> Reply<'_> {
     Reply::Stream(Shape::Set, Box::new(set.iter().map(reply)))

@@ -5,8 +5,8 @@
 //! of the keys that it names.
 
 use super::args::Args;
+use super::element::reply_or_null;
 use super::keys::{KeyFlags, KeySpec, KeyUse, Keys};
-use super::list::reply;
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::{CommandError, c_string};
 use crate::keyspace::{ReadView, WriteView};
@@ -226,7 +226,7 @@ fn sort<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
 
 fn answer<'l>(view: &ReadView<'l>, value: Option<&'l Value>, options: &Options<'_>) -> Outcome<'l> {
     let shown = sorted(view, value, options)?;
-    Ok(Reply::Array(shown.map(|text| text.map_or(Reply::Null, reply)).collect()))
+    Ok(Reply::Array(shown.map(reply_or_null).collect()))
 }
 
 /// What to answer or store: for each element of the window what the GET patterns find for it.
@@ -293,14 +293,13 @@ fn elements(
 fn as_they_are(value: &Value, window: Range<usize>, descending: bool) -> Vec<Element<'_>> {
     let (start, count) = (window.start, window.len());
     match value {
-        Value::List(_) | Value::Set(_) | Value::SortedSet(_) if count == 0 => Vec::new(),
         Value::List(list) if descending => {
-            let stop = list.len() - start;
-            let mut part: Vec<_> = list.range(stop - count, stop - 1).collect();
+            let end = list.len() - start;
+            let mut part: Vec<_> = list.range(end - count..end).collect();
             part.reverse();
             part
         }
-        Value::List(list) => list.range(start, start + count - 1).collect(),
+        Value::List(list) => list.range(window).collect(),
         Value::SortedSet(set) if descending => {
             let from_last = set.iter_back_from(set.len() - start);
             from_last.take(count).map(|(member, _)| element(member)).collect()

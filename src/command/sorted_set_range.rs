@@ -1,6 +1,7 @@
 //! Ranges of sorted sets: by rank, by score, by bytes.
 
 use super::args::Args;
+use super::element::index_range;
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::sorted_set::scored_stream;
 use super::spec::{Arity, Flags, Handler, Spec};
@@ -240,15 +241,7 @@ impl<'v> Bounds<'v> {
             Self::Score(range) => range.ranks(set),
             Self::Lex(range) => range.ranks(set),
             Self::Rank(start, stop) => {
-                let length = set.len() as i64;
-                let from_start =
-                    |index: i64| if index < 0 { index.saturating_add(length) } else { index };
-                let (start, stop) = (from_start(start).max(0), from_start(stop).min(length - 1));
-                if start > stop {
-                    return 0..0;
-                }
-                // Between zero and the length.
-                let (start, end) = (start as usize, stop as usize + 1);
+                let Range { start, end } = index_range(start, stop, set.len());
                 if reverse { set.len() - end..set.len() - start } else { start..end }
             }
         }

@@ -5,6 +5,7 @@ use super::listpack::{Element, Listpack};
 use crate::counted::Counted;
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// A sequence of byte strings with cheap ends.
 ///
@@ -518,11 +519,13 @@ impl List {
         removed
     }
 
-    /// Keeps the elements from `start` to `stop`, both included and below the length; gives what was
-    /// cut off, for its owner to drop.
-    pub fn trim(&mut self, start: usize, stop: usize, limits: &EncodingLimits) -> Self {
-        let mut cut = self.take(End::Right, self.len - stop - 1, limits);
-        let mut front = self.take(End::Left, start, limits);
+    /// Keeps this part of the elements; gives what was cut off, for its owner to drop.
+    pub fn trim(&mut self, kept: Range<usize>, limits: &EncodingLimits) -> Self {
+        if kept.is_empty() {
+            return std::mem::take(self);
+        }
+        let mut cut = self.take(End::Right, self.len.saturating_sub(kept.end), limits);
+        let mut front = self.take(End::Left, kept.start, limits);
         cut.len += front.len;
         cut.nodes.append(&mut front.nodes);
         cut
@@ -549,14 +552,10 @@ impl List {
         Counted::new(inner, self.len)
     }
 
-    /// The elements with these indexes, `stop` included.
-    pub fn range(
-        &self,
-        start: usize,
-        stop: usize,
-    ) -> impl ExactSizeIterator<Item = Element<'_>> + '_ {
-        let count = if start >= self.len { 0 } else { stop.min(self.len - 1) + 1 - start };
-        Counted::new(self.iter_from(start), count)
+    /// The elements with these indexes.
+    pub fn range(&self, part: Range<usize>) -> impl ExactSizeIterator<Item = Element<'_>> + '_ {
+        let left = part.end.min(self.len).saturating_sub(part.start);
+        Counted::new(self.iter_from(part.start), left)
     }
 }
 
@@ -685,7 +684,7 @@ mod tests {
                     12 if rng.u8(..10) == 0 && !model.is_empty() => {
                         let stop = rng.usize(..model.len());
                         let start = rng.usize(..=stop);
-                        let cut = list.trim(start, stop, &limits);
+                        let cut = list.trim(start..stop + 1, &limits);
                         assert_eq!(cut.len(), model.len() - (stop + 1 - start));
                         model = model[start..=stop].to_vec();
                     }
@@ -693,7 +692,7 @@ mod tests {
                         let got = list.get(index).map(|element| element.bytes().into_owned());
                         assert_eq!(got.as_ref(), model.get(index));
                         let range: Vec<_> = list
-                            .range(index, index + 3)
+                            .range(index..index + 4)
                             .map(|element| element.bytes().into_owned())
                             .collect();
                         assert_eq!(range, model[index..(index + 4).min(model.len())]);
@@ -719,6 +718,38 @@ mod tests {
         for expected in ["quicklist", "quicklist", "listpack"] {
             list.pop(End::Right, &limits);
             assert_eq!(list.encoding(), expected);
+        }
+    }
+
+    /// What one pack takes by its plain length may be more than what a node takes by the estimate.
+    #[test]
+    fn elements_about_as_large_as_a_node_go_anywhere() {
+        let limits = EncodingLimits::default();
+        for length in 8170..8200 {
+            let large = vec![b'x'; length];
+            for end in [End::Left, End::Right] {
+                let mut list = List::default();
+                list.push(end, &large, &limits);
+                assert_eq!(list.encoding() == "listpack", length + 7 <= 8192, "{length}");
+                list.push(end, b"a", &limits);
+                list.insert(0, End::Left, b"b", &limits);
+                list.insert(1, End::Right, &large, &limits);
+                assert!(list.set(1, b"small", &limits) && list.set(0, &large, &limits));
+                let last: &[u8] = if end == End::Left { &large } else { b"a" };
+                assert_eq!(contents(&list), [&large[..], b"small", &large[..], last]);
+                list.rotate(End::Right, End::Left, &limits);
+                assert_eq!(contents(&list), [last, &large[..], b"small", &large[..]]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_collected_list_is_a_listpack_if_it_fits_in_one() {
+        let limits = EncodingLimits { list_max_listpack_size: 3, ..EncodingLimits::default() };
+        for (count, expected) in [(0, "listpack"), (3, "listpack"), (4, "quicklist")] {
+            let elements = (0..count).map(|_| Cow::Borrowed(&b"a"[..]));
+            let list = List::collect(elements, &limits);
+            assert_eq!((list.len(), list.encoding()), (count, expected));
         }
     }
 }
