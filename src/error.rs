@@ -227,6 +227,49 @@ impl CommandError {
     pub const BITFIELD_READ_ONLY: Self =
         Self::text("ERR BITFIELD_RO only supports the GET subcommand");
 
+    /// A string that is no HyperLogLog.
+    pub const HYPERLOGLOG_INVALID: Self =
+        Self::text("WRONGTYPE Key is not a valid HyperLogLog string value.");
+    /// A HyperLogLog whose registers make no sense.
+    pub const HYPERLOGLOG_CORRUPTED: Self = Self::text("INVALIDOBJ Corrupted HLL object detected");
+
+    /// Coordinates that are no place that an index can hold.
+    pub fn coordinates(longitude: f64, latitude: f64) -> Self {
+        let text = format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}");
+        Self::Text(text.into())
+    }
+    /// A unit of length that geo commands do not know.
+    pub const GEO_UNIT: Self =
+        Self::text("ERR unsupported unit provided. please use M, KM, FT, MI");
+    /// A search around a member that is not there.
+    pub const GEO_NO_MEMBER: Self = Self::text("ERR could not decode requested zset member");
+    /// A radius that is no number.
+    pub const GEO_RADIUS_NOT_FLOAT: Self = Self::text("ERR need numeric radius");
+    /// A radius below zero.
+    pub const GEO_RADIUS_NEGATIVE: Self = Self::text("ERR radius cannot be negative");
+    /// A width that is no number.
+    pub const GEO_WIDTH_NOT_FLOAT: Self = Self::text("ERR need numeric width");
+    /// A height that is no number.
+    pub const GEO_HEIGHT_NOT_FLOAT: Self = Self::text("ERR need numeric height");
+    /// A box with a side below zero.
+    pub const GEO_BOX_NEGATIVE: Self = Self::text("ERR height or width cannot be negative");
+    /// A geo search for fewer than one member.
+    pub const GEO_COUNT_NOT_POSITIVE: Self = Self::text("ERR COUNT must be > 0");
+    /// ANY without COUNT.
+    pub const GEO_ANY_WITHOUT_COUNT: Self =
+        Self::text("ERR the ANY argument requires COUNT argument");
+
+    /// A geo search that stores its result, and is asked to show more than members.
+    pub fn geo_store_shows(what: &str) -> Self {
+        const WHY: &str = "is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+        Self::Text(format!("ERR {what} {WHY}").into())
+    }
+
+    /// A geo search that lacks one of two options; ends with the command's name as it was typed.
+    pub fn geo_needs(options: &str, name: &[u8]) -> Self {
+        Self::showing(&format!("ERR exactly one of {options} can be specified for "), name)
+    }
+
     /// ZADD with both.
     pub const XX_AND_NX: Self =
         Self::text("ERR XX and NX options at the same time are not compatible");

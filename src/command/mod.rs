@@ -17,6 +17,7 @@ mod expire;
 mod function;
 mod hash;
 pub mod help;
+mod hyperloglog;
 mod info;
 mod introspection;
 mod key;

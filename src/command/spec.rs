@@ -100,9 +100,9 @@ pub enum Handler {
 }
 
 impl Spec {
-    /// Whether it changes keys.
+    /// Whether it changes keys in a way that clients can see.
     pub fn is_write(&self) -> bool {
-        matches!(self.handler, Handler::Write(_))
+        matches!(self.handler, Handler::Write(_)) && !self.flags.has(Flags::READ_ONLY)
     }
 
     /// Whether it reads keys and changes none.
@@ -188,7 +188,7 @@ impl Flags {
     pub const COLLECTIONS: Self = Self(1 << 19);
     /// In the ACL category of administrators' commands, but not itself marked as one.
     pub const ADMIN_CATEGORY: Self = Self(1 << 20);
-    /// Counts as a read although its handler sees no keys.
+    /// Counts as a read although its handler sees no keys, or changes what no client sees.
     pub const READ_ONLY: Self = Self(1 << 21);
     /// Only for a client that has said ASKING.
     pub const ASKING: Self = Self(1 << 22);

@@ -2,7 +2,7 @@
 
 use super::spec::{Group, Spec};
 use super::{
-    bitmap, client, config, connection, database, debug, expire, function, hash, info,
+    bitmap, client, config, connection, database, debug, expire, function, hash, hyperloglog, info,
     introspection, key, latency, list, lolwut, memory, object, replication, scan, server, set,
     slowlog, sort, sorted_set, sorted_set_algebra, sorted_set_range, string,
 };
@@ -18,6 +18,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::SortedSet, sorted_set::COMMANDS),
     (Group::SortedSet, sorted_set_range::COMMANDS),
     (Group::SortedSet, sorted_set_algebra::COMMANDS),
+    (Group::HyperLogLog, hyperloglog::COMMANDS),
     (Group::Generic, key::COMMANDS),
     (Group::Generic, expire::COMMANDS),
     (Group::Generic, scan::COMMANDS),
@@ -321,8 +322,10 @@ mod tests {
         check(|found| {
             let arity = found.spec.arity.number().unsigned_abs();
             let beyond = found.spec.keys.specs().iter().any(|spec| match (spec.begin, spec.find) {
+                // All arguments that are left may be none.
+                (Begin::Index(index), Find::Range { last: ..0, .. }) => index as u64 > arity,
                 (Begin::Index(index), Find::Range { last, .. }) => {
-                    index as u64 + u64::from(last.max(0).unsigned_abs()) >= arity
+                    index as u64 + u64::from(last.unsigned_abs()) >= arity
                 }
                 (Begin::Index(index), _) => index as u64 >= arity,
                 _ => false,
