@@ -300,8 +300,11 @@ fn spop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
         })?;
         return Ok(popped.flatten().map_or(Reply::Null, Reply::bulk));
     }
+    // Too many arguments are seen before a count that is none.
+    if args.len() > 1 {
+        return Err(CommandError::Syntax);
+    }
     let count = args.count()?;
-    args.end()?;
     let Some(length) = view.look_at::<Set>(key)?.map(Set::len) else { return Ok(empty_set()) };
     if count >= length {
         // The whole set is the reply, and is freed when the reply was written.
@@ -331,8 +334,11 @@ fn srandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         let member = set.and_then(|set| set.at(rng.usize(..set.len())));
         return Ok(member.map_or(Reply::Null, reply));
     }
+    // Too many arguments are seen before a count that is none.
+    if args.len() > 1 {
+        return Err(CommandError::Syntax);
+    }
     let count = args.signed_count()?;
-    args.end()?;
     let Some(set) = view.collection::<Set>(key)? else { return Ok(Reply::Array(Vec::new())) };
     if count < 0 {
         let repeats = usize::try_from(count.unsigned_abs())

@@ -234,12 +234,13 @@ impl<'v> Call<'v> {
         Ok(options)
     }
 
+    /// The result, not settled in an encoding yet, and the length of its longest member.
     fn run(
         &self,
         operands: Vec<Operand<'_>>,
         options: &Options,
         limits: &EncodingLimits,
-    ) -> SortedSet {
+    ) -> (SortedSet, usize) {
         let mut weighted: Vec<_> =
             operands.into_iter().zip(options.weights.iter().copied()).collect();
         if self.operation != Operation::Diff {
@@ -252,12 +253,11 @@ impl<'v> Call<'v> {
             Operation::Diff => difference(&weighted),
         };
         let longest = scores.iter().map(|(member, _)| member.len()).max().unwrap_or(0);
-        let mut result = SortedSet::default();
+        let mut result = SortedSet::ranked();
         for (member, score) in scores {
             result.insert(&member, score, limits);
         }
-        result.settle(longest, limits);
-        result
+        (result, longest)
     }
 }
 
@@ -326,7 +326,7 @@ fn show<'v>(
     let call = Call::parse(operation, name, args)?;
     let operands = read_operands(view, &call.keys)?;
     let options = call.options(args, false)?;
-    let result = call.run(operands, &options, &view.encoding_limits());
+    let (result, _) = call.run(operands, &options, &view.encoding_limits());
     // The result is not in the view, so its members are given away.
     let members: Vec<_> = result
         .iter_from(0)
@@ -366,7 +366,9 @@ fn store<'v>(
     let stored = |key: &Key<'v>| Operand::new(view.entry(*key).map(|entry| &entry.value));
     let operands = call.keys.iter().map(stored).collect::<Result<_, _>>()?;
     let options = call.options(args, true)?;
-    let result = call.run(operands, &options, &view.encoding_limits());
+    let limits = view.encoding_limits();
+    let (mut result, longest) = call.run(operands, &options, &limits);
+    result.settle(longest, &limits);
     let length = result.len();
     view.store_collection(destination, result);
     Ok(Reply::count(length))

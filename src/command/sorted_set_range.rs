@@ -5,9 +5,9 @@ use super::element::index_range;
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::sorted_set::scored_stream;
 use super::spec::{Arity, Flags, Handler, Spec};
-use crate::error::CommandError;
+use crate::error::{CommandError, c_string};
 use crate::keyspace::{Change, Key, ReadView, WriteView};
-use crate::protocol::number::parse_double;
+use crate::protocol::number::parse_rounded_double;
 use crate::protocol::{Outcome, Reply};
 use crate::value::SortedSet;
 use std::ops::Range;
@@ -137,6 +137,15 @@ pub(super) const COMMANDS: &[Spec] = &[
     },
 ];
 
+/// Reads a bound with C's `strtod`, as Redis does here alone: nothing at all is 0, space may come
+/// first, what follows a zero byte is not seen, and what is too large is infinite.
+fn parse_bound(text: &[u8]) -> Option<f64> {
+    let text = c_string(text);
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let digits = text.iter().position(|byte| !is_space(byte)).map_or(&b""[..], |at| &text[at..]);
+    if text.is_empty() { Some(0.0) } else { parse_rounded_double(digits) }
+}
+
 /// Scores between two bounds, each of which may be excluded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ScoreRange {
@@ -149,7 +158,7 @@ impl ScoreRange {
         let bound = |text: &[u8]| {
             let (text, excluded) =
                 text.strip_prefix(b"(").map_or((text, false), |text| (text, true));
-            parse_double(text).map(|score| (score, excluded)).ok_or(CommandError::RANGE_NOT_FLOAT)
+            parse_bound(text).map(|score| (score, excluded)).ok_or(CommandError::RANGE_NOT_FLOAT)
         };
         Ok(Self { min: bound(min)?, max: bound(max)? })
     }

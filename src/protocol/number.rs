@@ -25,9 +25,20 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
-/// Reads a double as Redis's `strtold`-based argument parser: no surrounding space, not NaN;
-/// decimal, hexadecimal (`0x1.8p3`) and `inf`/`infinity` in any case are accepted.
+/// Reads a double as Redis reads an argument: no surrounding space, not NaN, and no number that is
+/// too large or too small for a double; decimal, hexadecimal (`0x1.8p3`) and `inf`/`infinity` in any
+/// case are accepted.
 pub fn parse_double(text: &[u8]) -> Option<f64> {
+    let value = parse_rounded_double(text)?;
+    let digits = text.split(|byte| matches!(byte, b'e' | b'E' | b'p' | b'P')).next()?;
+    let has_digit = |from: u8| digits.iter().any(|byte| (from..=b'9').contains(byte));
+    let is_out_of_range =
+        (value.is_infinite() && has_digit(b'0')) || (value == 0.0 && has_digit(b'1'));
+    (!is_out_of_range).then_some(value)
+}
+
+/// The same, but what is too large is infinite and what is too small is zero.
+pub fn parse_rounded_double(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let first = unsigned.bytes().next()?;

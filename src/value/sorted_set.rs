@@ -30,10 +30,16 @@ impl SortedSet {
     /// An empty sorted set in the encoding that suits its first member.
     pub fn for_member(first: &[u8], limits: &EncodingLimits) -> Self {
         if limits.zset_max_listpack_entries == 0 || first.len() > limits.zset_max_listpack_value {
-            Self::Ranked(Box::default())
+            Self::ranked()
         } else {
             Self::default()
         }
+    }
+
+    /// An empty sorted set for a result that is yet to be settled. A listpack would already lose the
+    /// sign of a zero.
+    pub fn ranked() -> Self {
+        Self::Ranked(Box::default())
     }
 
     /// Number of members.

@@ -3,9 +3,9 @@
 //!
 //! A template is a line such as `SET key value ?NX|XX ?expiry`: words in capitals stand for
 //! themselves, others name a pool, `a|b` draws one of them, `?a` draws `a` or nothing, `a+` draws it
-//! one to four times.
+//! one to four times. Behind `=` nothing is made wrong.
 
-use super::families::TEMPLATES;
+use super::families::{FAMILIES, KEYS_OF_ANY_TYPE};
 use fastrand::Rng;
 
 /// A command: its name and arguments.
@@ -34,6 +34,117 @@ const KEYS: &[&[u8]] = &[
     b"\0\xff\r\n",
     b"",
 ];
+const LISTS: &[&[u8]] = &[b"list:1", b"list:2", b"list:3"];
+const HASHES: &[&[u8]] = &[b"hash:1", b"hash:2"];
+const SETS: &[&[u8]] = &[b"set:1", b"set:2", b"set:3"];
+const SORTED_SETS: &[&[u8]] = &[b"zset:1", b"zset:2", b"zset:3"];
+/// Sorted sets whose members all have one score.
+const SETS_BY_NAME: &[&[u8]] = &[b"lex:1", b"lex:2"];
+const MEMBERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"g",
+    b"a",
+    b"b",
+    b"c",
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"-1",
+    b"ab",
+    b"abc",
+    b"",
+    b"\0\xff",
+    b"01",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"a member of more than sixty-four bytes, which no listpack takes by default",
+];
+const SCORES: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"1",
+    b"2",
+    b"3",
+    b"-1",
+    b"1.5",
+    b"-0",
+    b"0.1",
+    b"0.2",
+    b"3.3",
+    b"-2.75",
+    b"10",
+    b"1e3",
+    b"1e17",
+    b"12345678.9",
+    b"1e-7",
+    b"inf",
+    b"-inf",
+    b"+inf",
+    b"nan",
+    b"1e308",
+    b"5e-324",
+    b"",
+    b"abc",
+    b"(1",
+    b"0x10",
+    b"1e400",
+    b" 1",
+    b"1 ",
+];
+const SCORE_BOUNDS: &[&[u8]] = &[
+    b"-inf", b"+inf", b"-inf", b"+inf", b"(1", b"1", b"2", b"(2", b"2.5", b"0", b"(0.1", b"3.3",
+    b"10", b"inf", b"(", b"", b"abc", b"(-inf", b"[1", b"nan", b" 1", b"1 ", b"( 1", b"1\x002",
+    b"1e400", b"  ",
+];
+const LEX_BOUNDS: &[&[u8]] = &[
+    b"-", b"+", b"-", b"+", b"[a", b"(a", b"[c", b"(c", b"(e", b"[", b"(", b"a", b"", b"[\xff",
+    b"[ab", b"(1",
+];
+const COUNTS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"1",
+    b"2",
+    b"10",
+    b"-1",
+    b"-5",
+    b"100000",
+    b"abc",
+    b"",
+    b"1.5",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"4294967297",
+];
+/// How many random ones are asked for. A large negative number would really be answered.
+const COUNTS_OF_SOME: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"-1",
+    b"-3",
+    b"100000",
+    b"abc",
+    b"",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+];
+/// None or all: what a random choice removes would be another thing on each side.
+const COUNTS_OF_ALL: &[&[u8]] =
+    &[b"0", b"100000", b"-1", b"abc", b"", b"9223372036854775807", b"-9223372036854775808"];
 const VALUES: &[&[u8]] = &[
     b"",
     b"0",
@@ -219,39 +330,33 @@ const NONSENSE: &[&[u8]] = &[
 
 /// Numbers that are wrong in most places. None is a time-to-live that ends while the servers are
 /// compared.
-const SPOILERS: &[&[u8]] =
-    &[b"0", b"-1", b"abc", b"", b"1.5", b"1000000", b"9223372036854775807", b"9223372036854775808"];
+const SPOILERS: &[&[u8]] = &[
+    b"0",
+    b"-1",
+    b"abc",
+    b"",
+    b"1.5",
+    b"100000000000000",
+    b"9223372036854775807",
+    b"9223372036854775808",
+];
 
 impl Draw {
     /// The commands of this seed, among those that redist knows.
     pub fn new(seed: u64) -> Self {
-        let known = |template: &&&str| {
-            let mut words = template.split(' ');
-            let (name, second) = (words.next().unwrap_or_default(), words.next());
-            let mut rows = redist::command::all();
-            let subcommand =
-                second.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
-            let is_container = |container: Option<&redist::command::Spec>| {
-                container.is_some_and(|container| container.name == name)
-            };
-            match subcommand {
-                Some(subcommand)
-                    if redist::command::all().any(|row| is_container(row.container)) =>
-                {
-                    let first = subcommand.split('|').next();
-                    rows.any(|row| is_container(row.container) && Some(row.spec.name) == first)
-                }
-                _ => rows.any(|row| row.container.is_none() && row.spec.name == name),
-            }
-        };
-        let templates = TEMPLATES
-            .iter()
+        let mut rng = Rng::with_seed(seed);
+        // One family gets further in a thousand commands than all of them.
+        let chosen = rng.usize(..2 * FAMILIES.len());
+        let families = FAMILIES.iter().enumerate();
+        let templates = families
+            .filter(|(index, _)| chosen >= FAMILIES.len() || *index == chosen)
+            .map(|(_, family)| family)
+            .chain([&KEYS_OF_ANY_TYPE])
             .flat_map(|(_, rows)| rows.iter())
-            .flat_map(|(weight, template)| std::iter::repeat_n(template, *weight))
-            .filter(known)
-            .copied()
+            .filter(|(_, template)| is_known(template))
+            .flat_map(|(weight, template)| std::iter::repeat_n(*template, *weight))
             .collect();
-        Self { rng: Rng::with_seed(seed), templates, deadlines: 0 }
+        Self { rng, templates, deadlines: 0 }
     }
 
     pub fn sequence(&mut self, count: usize) -> Vec<Words> {
@@ -261,10 +366,12 @@ impl Draw {
     fn command(&mut self) -> Words {
         let template = self.templates[self.rng.usize(..self.templates.len())];
         let mut words = Vec::new();
-        for part in template.split(' ') {
+        for part in template.trim_start_matches('=').split(' ') {
             self.part(part, &mut words);
         }
-        self.spoil(&mut words);
+        if !template.starts_with('=') {
+            self.spoil(&mut words);
+        }
         words
     }
 
@@ -285,7 +392,7 @@ impl Draw {
             let choices: Vec<&str> = part.split('|').collect();
             let choice = choices[self.rng.usize(..choices.len())];
             self.part(choice, words);
-        } else if part.starts_with(|c: char| c.is_ascii_lowercase()) {
+        } else if is_pool(part) {
             self.pool(part, words);
         } else {
             // Commands and options are taken in any case.
@@ -302,7 +409,46 @@ impl Draw {
 
     fn pool(&mut self, name: &str, words: &mut Words) {
         let word = match name {
-            "key" => self.one_of(KEYS),
+            "key" => self.key(KEYS),
+            "list" => self.key(LISTS),
+            "hash" => self.key(HASHES),
+            "set" => self.key(SETS),
+            "zset" => self.key(SORTED_SETS),
+            "any" => {
+                let pool = [KEYS, LISTS, HASHES, SETS, SORTED_SETS][self.rng.usize(..5)];
+                self.one_of(pool)
+            }
+            "lists" => return self.numbered(LISTS, words),
+            "sets" => return self.numbered(SETS, words),
+            "zsets" => return self.numbered(SORTED_SETS, words),
+            "weighted-zsets" => return self.weighted(words),
+            "member" | "field" => self.member(),
+            "field-value" => {
+                let pair = [self.member(), self.value()];
+                return words.extend(pair);
+            }
+            "score" => self.one_of(SCORES),
+            "score-member" => {
+                let pair = [self.one_of(SCORES), self.member()];
+                return words.extend(pair);
+            }
+            "zero-member" => {
+                let pair = [b"0".to_vec(), self.member()];
+                return words.extend(pair);
+            }
+            "lexset" => {
+                let pool = if self.rng.u8(..24) == 0 { KEYS } else { SETS_BY_NAME };
+                self.one_of(pool)
+            }
+            "score-bound" => self.one_of(SCORE_BOUNDS),
+            "lex-bound" => self.one_of(LEX_BOUNDS),
+            "limit" => {
+                let limit = [b"LIMIT".to_vec(), self.one_of(COUNTS), self.one_of(COUNTS)];
+                return words.extend(limit);
+            }
+            "count" => self.one_of(COUNTS),
+            "count-of-some" => self.one_of(COUNTS_OF_SOME),
+            "count-of-all" => self.one_of(COUNTS_OF_ALL),
             "value" => self.value(),
             "pair" => {
                 let pair = [self.one_of(KEYS), self.value()];
@@ -338,6 +484,50 @@ impl Draw {
             other => panic!("no pool {other}"),
         };
         words.push(word);
+    }
+
+    /// Mostly a key of this type.
+    fn key(&mut self, pool: &[&[u8]]) -> Vec<u8> {
+        let others = [KEYS, LISTS, HASHES, SETS, SORTED_SETS];
+        let pool = if self.rng.u8(..24) == 0 { others[self.rng.usize(..5)] } else { pool };
+        self.one_of(pool)
+    }
+
+    /// Some keys, and before them how many, which is wrong now and then.
+    fn numbered(&mut self, pool: &[&[u8]], words: &mut Words) {
+        let count = self.rng.usize(1..4);
+        let told =
+            if self.rng.u8(..10) == 0 { self.one_of(COUNTS) } else { count.to_string().into() };
+        words.push(told);
+        for _ in 0..count {
+            words.push(self.key(pool));
+        }
+    }
+
+    fn weighted(&mut self, words: &mut Words) {
+        let start = words.len();
+        // A set is taken for a sorted set.
+        let pool = if self.rng.u8(..4) == 0 { SETS } else { SORTED_SETS };
+        self.numbered(pool, words);
+        if self.rng.bool() {
+            let count = words.len() - start - 1;
+            words.push(b"WEIGHTS".to_vec());
+            for _ in 0..if self.rng.u8(..10) == 0 { count + 1 } else { count } {
+                words.push(self.one_of(SCORES));
+            }
+        }
+        if self.rng.bool() {
+            let kind = ["SUM", "MIN", "MAX", "min", "x"][self.rng.usize(..5)];
+            words.extend([b"AGGREGATE".to_vec(), kind.into()]);
+        }
+    }
+
+    fn member(&mut self) -> Vec<u8> {
+        match self.rng.u8(..12) {
+            0 => self.value(),
+            1 => self.rng.u8(..20).to_string().into_bytes(),
+            _ => self.one_of(MEMBERS),
+        }
     }
 
     fn value(&mut self) -> Vec<u8> {
@@ -404,6 +594,24 @@ impl Draw {
             _ => {}
         }
     }
+}
+
+/// Whether redist has the command that a template begins with.
+fn is_known(template: &str) -> bool {
+    let mut words = template.trim_start_matches('=').split([' ', '|']);
+    let (name, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is_in_container = |row: &redist::command::Found| {
+        row.container.is_some_and(|container| container.name == name)
+    };
+    let is_container = redist::command::all().any(|row| is_in_container(&row));
+    redist::command::all().any(|row| match row.container {
+        None => row.spec.name == name && !is_container,
+        Some(_) => is_in_container(&row) && (row.spec.name == second || is_pool(second)),
+    })
+}
+
+fn is_pool(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 /// Unix seconds beyond what any clock or limit that matters shows, also as a length or bit offset.

@@ -10,41 +10,98 @@ const CLOCK_SECONDS: u64 = 300;
 pub fn same(words: &[Vec<u8>], ours: &Reply, real: &Reply) -> bool {
     let name = words.first().map(|name| name.to_ascii_uppercase()).unwrap_or_default();
     match &name[..] {
-        b"KEYS" => sorted(ours) == sorted(real),
-        b"SCAN" => match (ours, real) {
-            (Reply::Array(ours), Reply::Array(real)) => {
-                // Cursors are each server's own; a count so large makes one call return everything.
-                let is_whole = words[1] == b"0" && words.iter().any(|word| word == b"1000000");
-                !is_whole || (ours[0] == real[0] && sorted(&ours[1]) == sorted(&real[1]))
-            }
-            _ => is_unknown_type(words, ours),
+        // Without an order of their own.
+        b"KEYS" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF" | b"SPOP" | b"HKEYS"
+        | b"HVALS" => same_items(ours, real, 1),
+        b"HGETALL" => same_items(ours, real, 2),
+        b"SCAN" => same_scan(words, 1, 1, ours, real) || is_unknown_type(words, ours),
+        b"SSCAN" => same_scan(words, 2, 1, ours, real),
+        b"HSCAN" | b"ZSCAN" => same_scan(words, 2, 2, ours, real),
+        // Chance decides which, not how many.
+        b"RANDOMKEY" | b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" => match (ours, real) {
+            (Reply::Array(ours), Reply::Array(real)) => ours.len() == real.len(),
+            (Reply::Bulk(_), Reply::Bulk(_)) => true,
+            _ => false,
         },
         // Versions and numbers of connections.
-        b"HELLO" => matches!(
-            (ours, real),
-            (Reply::Array(_), Reply::Array(_)) | (Reply::Map(_), Reply::Map(_))
-        ),
-        b"RANDOMKEY" => matches!((ours, real), (Reply::Bulk(_), Reply::Bulk(_))),
+        b"HELLO" => {
+            matches!(
+                (ours, real),
+                (Reply::Array(_), Reply::Array(_)) | (Reply::Map(_), Reply::Map(_))
+            )
+        }
         b"TTL" | b"EXPIRETIME" => are_close(ours, real, CLOCK_SECONDS),
         b"PTTL" | b"PEXPIRETIME" => are_close(ours, real, CLOCK_SECONDS * 1000),
+        b"OBJECT" => same_object(words, ours, real),
         // Arguments are looked at before the key since 7.4, and by us.
         b"BITCOUNT" | b"BITPOS" => {
-            matches!((ours, real), (Reply::Error(_), Reply::Int(0 | -1)))
+            matches!((ours, real), (Reply::Error(_), Reply::Int(0 | -1) | Reply::Error(_)))
         }
-        // Redis counts references where it shares small integers, which a copy ends; we share nothing.
-        b"OBJECT" if words[1].eq_ignore_ascii_case(b"REFCOUNT") => {
-            matches!((ours, real), (Reply::Int(_), Reply::Int(_)))
+        // They take WITHSCORE since 7.2.
+        b"ZRANK" | b"ZREVRANK" if words.len() > 3 => {
+            matches!((ours, real), (Reply::Error(_), Reply::Error(_)))
         }
-        b"OBJECT" => are_close(ours, real, CLOCK_SECONDS),
+        // 7.0 overflows.
+        b"LPOS" => {
+            matches!(ours, Reply::Error(text) if text.starts_with(b"ERR value is out of range, value must"))
+        }
+        _ if name.starts_with(b"Z") => same_scores(ours, real),
         _ => false,
     }
 }
 
-fn sorted(reply: &Reply) -> Option<Vec<String>> {
-    let Reply::Array(items) = reply else { return None };
-    let mut items: Vec<String> = items.iter().map(Reply::to_string).collect();
-    items.sort();
-    Some(items)
+fn same_items(ours: &Reply, real: &Reply, step: usize) -> bool {
+    let items = |reply: &Reply| {
+        let (Reply::Array(items) | Reply::Set(items) | Reply::Map(items)) = reply else {
+            return None;
+        };
+        let texts: Vec<String> = items.iter().map(Reply::to_string).collect();
+        let mut groups: Vec<String> = texts.chunks(step).map(|group| group.join(" ")).collect();
+        groups.sort();
+        Some(groups)
+    };
+    std::mem::discriminant(ours) == std::mem::discriminant(real)
+        && items(ours).is_some_and(|ours| Some(ours) == items(real))
+}
+
+/// Cursors are each server's own; a count so large makes one call return everything.
+fn same_scan(words: &[Vec<u8>], cursor: usize, step: usize, ours: &Reply, real: &Reply) -> bool {
+    let (Reply::Array(ours), Reply::Array(real)) = (ours, real) else { return false };
+    let is_whole = words[cursor] == b"0" && words.iter().any(|word| word == b"1000000");
+    !is_whole || (ours[0] == real[0] && same_items(&rounded(&ours[1]), &rounded(&real[1]), step))
+}
+
+fn same_object(words: &[Vec<u8>], ours: &Reply, real: &Reply) -> bool {
+    match (&words[1].to_ascii_uppercase()[..], ours, real) {
+        // Redis counts references where it shares small integers, which a copy ends; we share nothing.
+        (b"REFCOUNT", Reply::Int(_), Reply::Int(_)) => true,
+        // Small sets and lists are listpacks since 7.2.
+        (b"ENCODING", Reply::Bulk(ours), Reply::Bulk(real)) => {
+            ours == b"listpack" && (real == b"hashtable" || real == b"quicklist")
+        }
+        _ => are_close(ours, real, CLOCK_SECONDS),
+    }
+}
+
+/// Scores are printed with as few digits as tell them apart since 7.2, with 17 before.
+fn same_scores(ours: &Reply, real: &Reply) -> bool {
+    rounded(ours) == rounded(real)
+}
+
+/// The reply with every number in it printed in one manner.
+fn rounded(reply: &Reply) -> Reply {
+    let number = |text: &str| text.parse::<f64>().map(|number| number.to_string());
+    let all = |items: &[Reply]| items.iter().map(rounded).collect();
+    match reply {
+        Reply::Bulk(bytes) => match std::str::from_utf8(bytes).map(number) {
+            Ok(Ok(text)) => Reply::Bulk(text.into()),
+            _ => reply.clone(),
+        },
+        Reply::Double(text) => number(text).map_or(reply.clone(), Reply::Double),
+        Reply::Array(items) => Reply::Array(all(items)),
+        Reply::Map(items) => Reply::Map(all(items)),
+        other => other.clone(),
+    }
 }
 
 /// Positive numbers that differ by time passed; -1 and -2 mean something else.
