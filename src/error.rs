@@ -186,6 +186,35 @@ impl CommandError {
     /// A sum of floating-point numbers that is none.
     pub const INCREMENT_NOT_FINITE: Self =
         Self::text("ERR increment would produce NaN or Infinity");
+    /// A deadline of a field before 1970, or in the past from now.
+    pub const NEGATIVE_EXPIRE: Self = Self::text("ERR invalid expire time, must be >= 0");
+    /// HTTL and its kin without FIELDS in its place.
+    pub const FIELDS_MISPLACED: Self =
+        Self::text("ERR Mandatory argument FIELDS is missing or not at the right position");
+    /// HTTL and its kin with a number of fields that is none.
+    pub const FIELD_COUNT_NOT_POSITIVE: Self =
+        Self::text("ERR Number of fields must be a positive integer");
+    /// HTTL and its kin with other than the announced number of fields.
+    pub const FIELD_COUNT_MISMATCH: Self =
+        Self::text("ERR The `numfields` parameter must match the number of arguments");
+    /// HEXPIRE and its kin with a number of fields that is none.
+    pub const FIELD_COUNT_NOT_ABOVE_ZERO: Self =
+        Self::text("ERR Parameter `numFields` should be greater than 0");
+    /// HGETEX and HSETEX with a number of fields that is none.
+    pub const FIELD_COUNT_INVALID: Self = Self::text("ERR invalid number of fields");
+    /// HEXPIRE and its kin without FIELDS.
+    pub const NO_FIELDS: Self = Self::text("ERR missing FIELDS argument");
+    /// HEXPIRE and its kin with FIELDS again.
+    pub const FIELDS_TWICE: Self = Self::text("ERR FIELDS keyword specified multiple times");
+    /// HEXPIRE and its kin with fewer fields than announced.
+    pub const FIELDS_TOO_FEW: Self = Self::text("ERR wrong number of arguments");
+    /// HEXPIRE and its kin with two conditions.
+    pub const SEVERAL_CONDITIONS: Self = Self::text("ERR Multiple condition flags specified");
+    /// HGETEX and HSETEX with an option that lacks its time.
+    pub const NO_EXPIRE_TIME: Self = Self::text("ERR missing expire time");
+    /// HSETEX with two conditions.
+    pub const FXX_AND_FNX: Self =
+        Self::text("ERR Only one of FXX or FNX arguments can be specified");
     /// A field that HINCRBY cannot count.
     pub const HASH_NOT_INTEGER: Self = Self::text("ERR hash value is not an integer");
     /// A field that HINCRBYFLOAT cannot count.
@@ -378,6 +407,13 @@ impl CommandError {
     /// A number beyond what its argument takes, where Redis names the bounds.
     pub fn not_between(min: i64, max: i64) -> Self {
         let text = format!("ERR value is out of range, value must between {min} and {max}");
+        Self::Text(Cow::Owned(text))
+    }
+
+    /// HGETEX or HSETEX with two options about deadlines; the last of those there are is named.
+    pub fn several_expiries(bare_word: &'static str) -> Self {
+        let text =
+            format!("ERR Only one of EX, PX, EXAT, PXAT or {bare_word} arguments can be specified");
         Self::Text(Cow::Owned(text))
     }
 

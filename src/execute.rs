@@ -3,7 +3,9 @@
 use crate::command::{self, Args, Context, FindError, Flags, Found, Handler, Keys, help};
 use crate::error::{CommandError, c_string};
 use crate::instance::{Client, Closing, Instance, LatencyEvent, PauseMode, SlowEntry};
-use crate::keyspace::{AccessMode, AccessPolicy, LockPlan, Moment, ReadView, Walk, WriteView};
+use crate::keyspace::{
+    AccessMode, AccessPolicy, DueFields, LockPlan, Moment, ReadView, Walk, WriteView,
+};
 use crate::protocol::{Outcome, Protocol, Request, encode, encode_error};
 use crate::value::EncodingLimits;
 use std::panic::{self, AssertUnwindSafe};
@@ -260,6 +262,7 @@ fn call(
             drop(locked);
             if instance.reaper.is_paused() {
                 reap_keys(instance, client.db, spec.keys, request, moment.now_ms);
+                remove_due_fields(instance, client, moment);
             }
             settle(instance, client);
             succeeded
@@ -357,6 +360,22 @@ fn reap_keys(instance: &Instance, db: usize, keys: Keys, request: &Request, now_
         keyspace.reap_key(db, key, now_ms)
     };
     instance.stats.add_expired(keys.positions(request).filter(was_due).count() as u64);
+}
+
+/// Removes the fields past their deadline that a reader came across, for the same reason.
+fn remove_due_fields(instance: &Instance, client: &mut Client, moment: Moment) {
+    // What expires is a change as well, and has to wait like one.
+    if client.effects.due.is_empty() || instance.pause.rest(moment.now_ms).is_some() {
+        return;
+    }
+    let due = std::mem::take(&mut client.effects.due);
+    let keyspace = &instance.keyspace;
+    let plan = LockPlan::for_hashes(due.iter().map(|due| keyspace.hash(&due.key)));
+    let mut locked = keyspace.lock_exclusive(&plan);
+    let mut view = WriteView::new(&mut locked, &mut client.effects, client.db, moment);
+    for DueFields { key, field } in &due {
+        view.remove_due(keyspace.key(key), field.as_deref());
+    }
 }
 
 /// Counts what happened, frees what was removed, lets the reaper know: all without locks.

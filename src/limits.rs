@@ -59,6 +59,12 @@ pub const SHARD_BITS: u32 = 10;
 pub const SHARD_COUNT: usize = 1 << SHARD_BITS;
 /// Keys that the reaper removes while it holds one lock.
 pub const REAP_STEP_KEYS_MAX: usize = 64;
+/// The latest deadline of a field of a hash, in unix milliseconds: Redis keeps it in 46 bits.
+pub const FIELD_DEADLINE_MS_MAX: u64 = (1 << 46) - 1;
+/// Elements of values (fields of hashes) that the reaper removes while it holds one lock.
+pub const REAP_STEP_ELEMENTS_MAX: usize = 256;
+/// Elements past their deadline that one command removes because it came across them.
+pub const DUE_ELEMENTS_PER_COMMAND_MAX: usize = 4096;
 /// The shortest sleep of the reaper between two rounds, so that a stream of deadlines is reaped in batches.
 pub const REAP_PAUSE_MS_MIN: u64 = 2;
 /// The longest sleep of the reaper while some key has a deadline: a sleep does not notice when the

@@ -16,8 +16,22 @@ use support::transcript::Transcript;
 
 /// Commands that Redis 7.0 has not.
 const SINCE_7_2: &[&str] = &["client|no-touch", "client|setinfo", "waitaof"];
-/// Commands that no Redis 7 has.
-const LATER: &[&str] = &["delifeq"];
+/// Commands that no Redis before 7.4 has.
+const LATER: &[&str] = &[
+    "delifeq",
+    "hexpire",
+    "hexpireat",
+    "hexpiretime",
+    "hgetdel",
+    "hgetex",
+    "hpersist",
+    "hpexpire",
+    "hpexpireat",
+    "hpexpiretime",
+    "hpttl",
+    "hsetex",
+    "httl",
+];
 
 /// What 7.2 says differently than 7.0: a field, and the commands in which it differs.
 const CHANGED_IN_7_2: &[Known] = &[

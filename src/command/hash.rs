@@ -9,7 +9,7 @@ use super::keys::{KeyFlags, Keys};
 use super::scan::{Cursor, ScanOptions};
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
-use crate::keyspace::{Change, ReadView, WriteView};
+use crate::keyspace::{Change, Key, ReadView, WriteView};
 use crate::protocol::extended::Extended;
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Reply, Shape};
@@ -259,37 +259,48 @@ fn hsetnx<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'
         if hash.live(field, now_ms).is_some() {
             return Ok(Change::none(0));
         }
+        let expired = usize::from(hash.remove(field));
         hash.set(field, value, &limits);
-        hash.set_deadline(field, None);
-        Ok(Change::of(1, 1))
+        Ok(Change::of(1, 1).with_expired(expired))
     })?;
     Ok(Reply::Int(set))
 }
 
+/// Finds values in the hash at a key. Who looks for a field that is due has it removed.
+fn lookup<'v>(
+    view: &'v ReadView<'_>,
+    key: Key<'v>,
+) -> Result<impl Fn(&[u8]) -> Option<Element<'v>> + use<'v>, CommandError> {
+    let hash = view.collection::<Hash>(key)?;
+    Ok(move |field: &[u8]| {
+        let stored = hash?.get(field)?;
+        if stored.is_due(view.now_ms()) {
+            view.note_due(key, Some(field));
+            return None;
+        }
+        Some(stored.value)
+    })
+}
+
 fn hget<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (key, field) = (args.key()?, args.bytes()?);
-    let hash = view.collection::<Hash>(key)?;
-    Ok(reply_or_null(hash.and_then(|hash| hash.live(field, view.now_ms()))))
+    Ok(reply_or_null(lookup(view, key)?(field)))
 }
 
 fn hmget<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (key, fields) = (args.key()?, args.rest());
-    let hash = view.collection::<Hash>(key)?;
-    let value = move |field| reply_or_null(hash.and_then(|hash| hash.live(field, view.now_ms())));
-    Ok(Reply::Stream(Shape::Array, Box::new(fields.map(value))))
+    let value = lookup(view, key)?;
+    Ok(Reply::Stream(Shape::Array, Box::new(fields.map(move |field| reply_or_null(value(field))))))
 }
 
 fn hexists<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (key, field) = (args.key()?, args.bytes()?);
-    let hash = view.collection::<Hash>(key)?;
-    Ok(Reply::flag(hash.is_some_and(|hash| hash.live(field, view.now_ms()).is_some())))
+    Ok(Reply::flag(lookup(view, key)?(field).is_some()))
 }
 
 fn hstrlen<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (key, field) = (args.key()?, args.bytes()?);
-    let hash = view.collection::<Hash>(key)?;
-    let value = hash.and_then(|hash| hash.live(field, view.now_ms()));
-    Ok(Reply::count(value.map_or(0, Element::len)))
+    Ok(Reply::count(lookup(view, key)?(field).map_or(0, Element::len)))
 }
 
 /// Counts fields that are due until they are removed, as Redis does.
@@ -334,6 +345,12 @@ fn hdel<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
     Ok(Reply::count(removed.unwrap_or(0)))
 }
 
+/// Removes a field that is past its deadline; how many that were.
+pub(super) fn remove_if_due(hash: &mut Hash, field: &[u8], now_ms: u64) -> usize {
+    let is_due = hash.get(field).is_some_and(|stored| stored.is_due(now_ms));
+    usize::from(is_due && hash.remove(field))
+}
+
 fn hincrby<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (key, field, by) = (args.key()?, args.bytes()?, args.integer()?);
     let (limits, now_ms) = (view.encoding_limits(), view.now_ms());
@@ -346,8 +363,9 @@ fn hincrby<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<
             None => 0,
         };
         let sum = former.checked_add(by).ok_or(CommandError::INCREMENT_OVERFLOW)?;
+        let expired = remove_if_due(hash, field, now_ms);
         hash.set(field, sum.to_string().as_bytes(), &limits);
-        Ok(Change::of(1, sum))
+        Ok(Change::of(1, sum).with_expired(expired))
     })?;
     Ok(Reply::Int(sum))
 }
@@ -368,8 +386,9 @@ fn hincrbyfloat<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Out
             None => Extended::from(0),
         };
         let sum = former.checked_add(by).ok_or(CommandError::INCREMENT_NOT_FINITE)?.to_string();
+        let expired = remove_if_due(hash, field, now_ms);
         hash.set(field, sum.as_bytes(), &limits);
-        Ok(Change::of(1, sum))
+        Ok(Change::of(1, sum).with_expired(expired))
     })?;
     Ok(Reply::text(sum))
 }
@@ -385,6 +404,7 @@ fn hrandfield<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         let field = hash.and_then(|hash| match hash.due_len(now_ms) {
             0 => hash.at(rng.usize(..hash.len())),
             due => {
+                view.note_due(key, None);
                 let live = hash.len() - due;
                 hash.iter_live(now_ms).nth(rng.usize(..live.max(1)))
             }
@@ -398,6 +418,9 @@ fn hrandfield<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         return Err(CommandError::OUT_OF_RANGE);
     }
     let Some(hash) = view.collection::<Hash>(key)? else { return Ok(Reply::Array(Vec::new())) };
+    if hash.due_len(now_ms) > 0 {
+        view.note_due(key, None);
+    }
     let choice = Choice::new(hash, now_ms);
     Ok(if with_values {
         choice.reply(count, rng, Shape::Pairs, |field, value| [reply(field), reply(value)])

@@ -312,6 +312,7 @@ fn stats(report: &Report<'_>, out: &mut Fields) {
     out.add("rejected_connections", stats.connections_rejected());
     out.add_zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
     out.add("expired_keys", stats.expired());
+    out.add("expired_subkeys", stats.expired_elements());
     let (due, volatile) = report.databases().iter().fold((0, 0), |(due, volatile), database| {
         (due + database.due, volatile + database.volatile)
     });

@@ -16,6 +16,7 @@ mod element;
 mod expire;
 mod function;
 mod hash;
+mod hash_expiry;
 pub mod help;
 mod hyperloglog;
 mod info;

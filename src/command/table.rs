@@ -2,9 +2,9 @@
 
 use super::spec::{Group, Spec};
 use super::{
-    bitmap, client, config, connection, database, debug, expire, function, hash, hyperloglog, info,
-    introspection, key, latency, list, lolwut, memory, object, replication, scan, server, set,
-    slowlog, sort, sorted_set, sorted_set_algebra, sorted_set_range, string,
+    bitmap, client, config, connection, database, debug, expire, function, hash, hash_expiry,
+    hyperloglog, info, introspection, key, latency, list, lolwut, memory, object, replication,
+    scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra, sorted_set_range, string,
 };
 use crate::protocol::Request;
 
@@ -14,6 +14,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Bitmap, bitmap::COMMANDS),
     (Group::List, list::COMMANDS),
     (Group::Hash, hash::COMMANDS),
+    (Group::Hash, hash_expiry::COMMANDS),
     (Group::Set, set::COMMANDS),
     (Group::SortedSet, sorted_set::COMMANDS),
     (Group::SortedSet, sorted_set_range::COMMANDS),

@@ -99,11 +99,12 @@ impl Instance {
     pub fn reap(&self) -> Due {
         // What expires is a change as well.
         if self.pause.rest(self.now_ms()).is_some() {
-            return Due { removed: 0, more: false };
+            return Due { removed: 0, removed_elements: 0, more: false };
         }
         let started = Instant::now();
         let due = self.keyspace.reap(self.now_ms());
         self.stats.add_expired(due.removed);
+        self.stats.add_expired_elements(due.removed_elements);
         let took = started.elapsed();
         self.stats.add_reaped(took);
         let threshold_ms = self.config.settings().latency_monitor_threshold;

@@ -16,6 +16,7 @@ const STRIPE_COUNT: usize = 16;
 pub struct Stats {
     stripes: Box<[Stripe]>,
     expired: AtomicU64,
+    expired_elements: AtomicU64,
     changes: AtomicU64,
     /// Connections accepted.
     pub connections_received: AtomicU64,
@@ -93,6 +94,7 @@ impl Stats {
         Self {
             stripes: (0..STRIPE_COUNT).map(|_| stripe()).collect(),
             expired: AtomicU64::new(0),
+            expired_elements: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             connections_received: AtomicU64::new(0),
             connections_rejected: AtomicU64::new(0),
@@ -149,12 +151,20 @@ impl Stats {
             self.changes.fetch_add(effects.changes, Ordering::Relaxed);
         }
         self.add_expired(effects.expired);
+        self.add_expired_elements(effects.expired_elements);
     }
 
     /// Counts keys removed because their deadline had passed.
     pub fn add_expired(&self, count: u64) {
         if count > 0 {
             self.expired.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts elements of values (fields of hashes) removed because their deadline had passed.
+    pub fn add_expired_elements(&self, count: u64) {
+        if count > 0 {
+            self.expired_elements.fetch_add(count, Ordering::Relaxed);
         }
     }
 
@@ -247,6 +257,11 @@ impl Stats {
         self.expired.load(Ordering::Relaxed)
     }
 
+    /// Elements of values removed because their deadline had passed.
+    pub fn expired_elements(&self) -> u64 {
+        self.expired_elements.load(Ordering::Relaxed)
+    }
+
     /// Changes to the keyspace.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)
@@ -304,6 +319,7 @@ impl Stats {
         }
         [
             &self.expired,
+            &self.expired_elements,
             &self.connections_received,
             &self.connections_rejected,
             &self.reaped_micros,

@@ -6,13 +6,16 @@
 use super::entry::Entry;
 use super::view::{Key, ReadView, WriteView};
 use crate::error::CommandError;
-use crate::value::{Collection, EncodingLimits};
+use crate::limits;
+use crate::value::{Collection, EncodingLimits, Hash};
 
 /// What a change did, for the record: how many elements came, went or got another value, and what to
 /// answer. A change of none leaves the key unmodified in every sense.
 pub struct Change<R> {
     /// Number of elements that changed.
     pub count: usize,
+    /// Number of elements that were removed because they were past their deadline.
+    pub expired: usize,
     /// What the caller wants to know.
     pub result: R,
 }
@@ -20,19 +23,24 @@ pub struct Change<R> {
 impl Change<usize> {
     /// A change whose extent is what the caller wants to know, as SADD and HDEL do.
     pub fn counted(count: usize) -> Self {
-        Self { count, result: count }
+        Self { count, expired: 0, result: count }
     }
 }
 
 impl<R> Change<R> {
     /// A change of so many elements.
     pub fn of(count: usize, result: R) -> Self {
-        Self { count, result }
+        Self { count, expired: 0, result }
     }
 
     /// No change at all.
     pub fn none(result: R) -> Self {
-        Self { count: 0, result }
+        Self { count: 0, expired: 0, result }
+    }
+
+    /// The same with so many elements removed because they were past their deadline.
+    pub fn with_expired(self, expired: usize) -> Self {
+        Self { count: self.count + expired, expired, ..self }
     }
 }
 
@@ -88,10 +96,14 @@ impl WriteView<'_, '_> {
         let moment = self.moment();
         let Some(entry) = self.stored_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
+        let former_ms = entry.value.earliest_deadline_ms();
         let collection = T::of_mut(&mut entry.value).ok_or(CommandError::WrongType)?;
-        let Change { count, result } = change(collection)?;
+        let Change { count, expired, result } = change(collection)?;
         let is_empty = collection.is_empty();
+        let deadline_ms = entry.value.earliest_deadline_ms();
+        self.note_inner_deadline(key, former_ms, deadline_ms);
         self.count_changes(count);
+        self.count_expired_elements(expired);
         if is_empty {
             self.discard_stored(key);
         }
@@ -111,13 +123,30 @@ impl WriteView<'_, '_> {
             return self.change(key, change).map(|result| result.expect("the key was just seen"));
         }
         let mut collection = make();
-        let Change { count, result } = change(&mut collection)?;
+        let Change { count, result, .. } = change(&mut collection)?;
         if !collection.is_empty() {
             let entry = Entry::new(key.bytes, collection.into(), self.moment().new_access());
             self.insert(key, entry);
             self.count_changes(count);
         }
         Ok(result)
+    }
+
+    /// Removes fields of a hash that are past their deadline: one, or the longest due of all.
+    pub fn remove_due(&mut self, key: Key<'_>, field: Option<&[u8]>) {
+        let now_ms = self.now_ms();
+        let removed = self.change(key, |hash: &mut Hash| {
+            let count = match field {
+                Some(field) if hash.live(field, now_ms).is_none() => {
+                    usize::from(hash.remove(field))
+                }
+                Some(_) => 0,
+                None => hash.remove_due(now_ms, limits::DUE_ELEMENTS_PER_COMMAND_MAX),
+            };
+            Ok(Change::none(()).with_expired(count))
+        });
+        // Whoever wants a hash where none is will be told so.
+        removed.unwrap_or_default();
     }
 
     /// Stores a collection that was computed, whatever the key held; an empty one removes the key.

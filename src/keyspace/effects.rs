@@ -16,6 +16,10 @@ pub struct Effects {
     pub misses: u64,
     /// Keys removed because their deadline had passed.
     pub expired: u64,
+    /// Elements of values removed because their deadline had passed.
+    pub expired_elements: u64,
+    /// Fields past their deadline that a reader came across: they are to be removed afterwards.
+    pub due: Vec<DueFields>,
     /// Whether a change is under way: set by a mutator before it touches anything.
     pub(super) changing: bool,
     /// The earliest deadline that was set, in unix milliseconds.
@@ -37,6 +41,14 @@ impl Effects {
         let garbage = std::mem::take(&mut self.garbage);
         *self = Self { garbage, ..Self::default() };
     }
+}
+
+/// Fields past their deadline that were seen under a shared lock.
+pub struct DueFields {
+    /// The key of their hash.
+    pub key: Box<[u8]>,
+    /// The field, or all that are due.
+    pub field: Option<Box<[u8]>>,
 }
 
 /// Values on their way out of the critical section.

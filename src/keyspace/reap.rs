@@ -1,6 +1,6 @@
-//! Removing keys that are due.
+//! Removing keys that are due, and elements of values (fields of hashes) that are so by themselves.
 //!
-//! Nobody ever sees a key that is due, so all that this is good for is memory, DBSIZE and the count
+//! Nobody ever sees what is due, so all that this is good for is memory, DBSIZE and the count
 //! of expired keys; it may take its time, but it must not take anybody else's. So it removes a few
 //! keys under each lock and frees what they held between locks.
 
@@ -14,29 +14,34 @@ use std::sync::atomic::Ordering;
 pub struct Due {
     /// Keys removed.
     pub removed: u64,
-    /// Whether keys are left that were due already.
+    /// Elements removed from values.
+    pub removed_elements: u64,
+    /// Whether anything is left that was due already.
     pub more: bool,
 }
 
 impl Keyspace {
-    /// Removes due keys, a bounded number of each shard, so that all shards take turns.
+    /// Removes due keys and elements, a bounded number of each shard, so that all shards take turns.
     pub fn reap(&self, now_ms: u64) -> Due {
-        let mut due = Due { removed: 0, more: false };
+        let mut due = Due { removed: 0, removed_elements: 0, more: false };
         for (index, slot) in self.slots.iter().enumerate() {
             if slot.earliest_ms.load(Ordering::SeqCst) <= now_ms {
-                let (removed, earliest_ms) = self.reap_shard(index, slot, now_ms);
-                due.removed += removed;
-                due.more |= earliest_ms <= now_ms;
+                let of_shard = self.reap_shard(index, slot, now_ms);
+                due.removed += of_shard.removed;
+                due.removed_elements += of_shard.removed_elements;
+                due.more |= of_shard.more;
             }
         }
         due
     }
 
-    /// Removes due keys of one shard; gives their number and when the next is due.
-    fn reap_shard(&self, index: usize, slot: &Slot, now_ms: u64) -> (u64, u64) {
+    /// Removes due keys and elements of one shard.
+    fn reap_shard(&self, index: usize, slot: &Slot, now_ms: u64) -> Due {
         // A shard that somebody panicked on is declared sound in a moment, or the server ends.
-        let Ok(mut guard) = slot.shard.write() else { return (0, u64::MAX) };
-        let mut removed = Vec::new();
+        let Ok(mut guard) = slot.shard.write() else {
+            return Due { removed: 0, removed_elements: 0, more: false };
+        };
+        let (mut removed, mut emptied, mut elements) = (Vec::new(), Vec::new(), 0);
         'full: for database in guard.databases_mut() {
             while let Some(entry) = database.pop_due(now_ms, |key| self.hash(key)) {
                 debug_assert_eq!(shard_index(self.hash(entry.key())), index);
@@ -45,11 +50,23 @@ impl Keyspace {
                     break 'full;
                 }
             }
+            while elements < limits::REAP_STEP_ELEMENTS_MAX {
+                let left = limits::REAP_STEP_ELEMENTS_MAX - elements;
+                let trimmed = database.trim_due(now_ms, left, |key| self.hash(key));
+                let Some((count, entry)) = trimmed else { break };
+                elements += count;
+                // A handful of keys may hold a lot, so they too are freed without the lock.
+                emptied.extend(entry);
+            }
         }
         let earliest_ms = guard.earliest_ms();
         slot.earliest_ms.store(earliest_ms, Ordering::SeqCst);
         drop(guard);
-        (removed.len() as u64, earliest_ms)
+        Due {
+            removed: removed.len() as u64,
+            removed_elements: elements as u64,
+            more: earliest_ms <= now_ms,
+        }
     }
 
     /// Removes one key if it is due: for readers who came by it while nobody else removes keys.
@@ -86,7 +103,13 @@ impl Keyspace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::Change;
     use crate::keyspace::testing::Bench;
+    use crate::value::Hash;
+
+    fn keys(removed: u64, more: bool) -> Due {
+        Due { removed, removed_elements: 0, more }
+    }
 
     #[test]
     fn what_is_due_goes_and_nothing_else() {
@@ -96,12 +119,12 @@ mod tests {
             bench.set_until(format!("later:{number}").as_bytes(), 11);
             bench.set(format!("never:{number}").as_bytes());
         }
-        assert_eq!(bench.keyspace.reap(0), Due { removed: 0, more: false });
-        assert_eq!(bench.keyspace.reap(4), Due { removed: 400, more: false });
-        assert_eq!(bench.keyspace.reap(10), Due { removed: 600, more: false });
+        assert_eq!(bench.keyspace.reap(0), keys(0, false));
+        assert_eq!(bench.keyspace.reap(4), keys(400, false));
+        assert_eq!(bench.keyspace.reap(10), keys(600, false));
         assert_eq!(bench.stored(), 2000);
         assert_eq!(bench.keyspace.earliest_deadline_ms(), 11);
-        assert_eq!(bench.keyspace.reap(11), Due { removed: 1000, more: false });
+        assert_eq!(bench.keyspace.reap(11), keys(1000, false));
         assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
     }
 
@@ -113,9 +136,9 @@ mod tests {
             bench.set_until(&key, 5);
         }
         let step = step as u64;
-        assert_eq!(bench.keyspace.reap(5), Due { removed: step, more: true });
-        assert_eq!(bench.keyspace.reap(5), Due { removed: step, more: true });
-        assert_eq!(bench.keyspace.reap(5), Due { removed: 1, more: false });
+        assert_eq!(bench.keyspace.reap(5), keys(step, true));
+        assert_eq!(bench.keyspace.reap(5), keys(step, true));
+        assert_eq!(bench.keyspace.reap(5), keys(1, false));
     }
 
     #[test]
@@ -172,7 +195,7 @@ mod tests {
             let mut bench = Bench::new(4);
             bench.set_until(b"k", 500);
             change(&mut bench);
-            assert_eq!(bench.keyspace.reap(500), Due { removed: 0, more: false });
+            assert_eq!(bench.keyspace.reap(500), keys(0, false));
             assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
         }
     }
@@ -183,7 +206,7 @@ mod tests {
         bench.set_until(b"k", 500);
         drop(bench.write_all(|view| view.swap_databases(0, 1)));
         assert_eq!(bench.stored(), 0);
-        assert_eq!(bench.keyspace.reap(500), Due { removed: 1, more: false });
+        assert_eq!(bench.keyspace.reap(500), keys(1, false));
     }
 
     #[test]
@@ -201,5 +224,62 @@ mod tests {
         assert_eq!(bench.keyspace.reap_database(1, 5), 0);
         assert_eq!(bench.keyspace.reap_database(0, 5), 2);
         assert_eq!(bench.stored(), 1);
+    }
+
+    fn set_field(bench: &mut Bench, key: &[u8], field: &[u8], deadline_ms: Option<u64>) {
+        bench.write(key, |view, key| {
+            let limits = view.encoding_limits();
+            let set = view.change_or_make(key, Hash::default, |hash| {
+                hash.set(field, b"v", &limits);
+                hash.set_deadline(field, deadline_ms);
+                Ok(Change::none(()))
+            });
+            set.expect("the key holds nothing else");
+        });
+    }
+
+    #[test]
+    fn elements_that_are_due_go_and_with_the_last_one_the_key() {
+        let mut bench = Bench::new(7);
+        for (field, deadline_ms) in [("a", Some(5)), ("b", Some(7)), ("c", None)] {
+            set_field(&mut bench, b"stays", field.as_bytes(), deadline_ms);
+            set_field(&mut bench, b"goes", field.as_bytes(), deadline_ms.or(Some(9)));
+        }
+        bench.write(b"goes", |view, key| view.set_deadline(key, 50));
+        assert_eq!(bench.keyspace.earliest_deadline_ms(), 5);
+        let reaped = |removed_elements| Due { removed: 0, removed_elements, more: false };
+        assert_eq!(bench.keyspace.reap(6), reaped(2));
+        assert_eq!(bench.keyspace.earliest_deadline_ms(), 7);
+        assert_eq!(bench.keyspace.reap(9), reaped(3));
+        assert_eq!((bench.stored(), bench.contains(b"stays")), (1, true));
+        assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
+    }
+
+    #[test]
+    fn one_round_removes_a_bounded_number_of_elements() {
+        let mut bench = Bench::new(8);
+        let step = limits::REAP_STEP_ELEMENTS_MAX;
+        for number in 0..2 * step + 1 {
+            set_field(&mut bench, b"h", number.to_string().as_bytes(), Some(5));
+        }
+        let step = step as u64;
+        for (removed_elements, more) in [(step, true), (step, true), (1, false)] {
+            assert_eq!(bench.keyspace.reap(5), Due { removed: 0, removed_elements, more });
+        }
+        assert_eq!(bench.stored(), 0);
+    }
+
+    #[test]
+    fn elements_keep_their_deadlines_wherever_their_key_goes() {
+        let mut bench = Bench::new(9);
+        set_field(&mut bench, b"k", b"f", Some(500));
+        assert!(bench.write(b"k", |view, key| view.duplicate(key, 1, key)));
+        bench.set(b"k");
+        assert_eq!(bench.keyspace.reap(0), keys(0, false));
+        assert_eq!(bench.keyspace.earliest_deadline_ms(), 500);
+        drop(bench.write_all(|view| view.clear(Some(0))));
+        let reaped = Due { removed: 0, removed_elements: 1, more: false };
+        assert_eq!(bench.keyspace.reap(500), reaped);
+        assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
     }
 }

@@ -67,7 +67,10 @@ pub(super) struct Replaced {
 #[derive(Default)]
 pub struct Database {
     entries: HashTable<Entry>,
+    /// When keys are due.
     deadlines: Deadlines,
+    /// When the first of the elements in a key's value is due, where elements can be.
+    inner_deadlines: Deadlines,
 }
 
 /// (deadline in unix milliseconds, hash of the key) for each entry that has a deadline. Two keys of
@@ -91,6 +94,23 @@ impl Deadlines {
         if self.lines.remove(&(deadline_ms, hash)) {
             self.sum_ms -= u128::from(deadline_ms);
         }
+    }
+
+    /// Replaces what is known of one key.
+    fn change(&mut self, hash: u64, former_ms: Option<u64>, deadline_ms: Option<u64>) {
+        if former_ms == deadline_ms {
+            return;
+        }
+        if let Some(former_ms) = former_ms {
+            self.remove(former_ms, hash);
+        }
+        if let Some(deadline_ms) = deadline_ms {
+            self.insert(deadline_ms, hash);
+        }
+    }
+
+    fn first_due(&self, now_ms: u64) -> Option<(u64, u64)> {
+        self.lines.first().copied().filter(|(deadline_ms, _)| *deadline_ms <= now_ms)
     }
 }
 
@@ -125,9 +145,10 @@ impl Database {
         self.entries.allocation_size()
     }
 
-    /// Bytes of the index of deadlines.
+    /// Bytes of the indexes of deadlines.
     pub fn deadline_bytes(&self) -> usize {
-        self.deadlines.lines.len() * size_of::<(u64, u64)>()
+        let lines = self.deadlines.lines.len() + self.inner_deadlines.lines.len();
+        lines * size_of::<(u64, u64)>()
     }
 
     /// Every entry in no order, expired ones included.
@@ -161,13 +182,13 @@ impl Database {
                 let deadline_ms = deadline.after(former.filter(|_| !was_expired));
                 if former != deadline_ms {
                     entry.set_deadline(deadline_ms);
-                    if let Some(former) = former {
-                        self.deadlines.remove(former, key.hash);
-                    }
-                    if let Some(deadline) = deadline_ms {
-                        self.deadlines.insert(deadline, key.hash);
-                    }
+                    self.deadlines.change(key.hash, former, deadline_ms);
                 }
+                self.inner_deadlines.change(
+                    key.hash,
+                    entry.value.earliest_deadline_ms(),
+                    value.earliest_deadline_ms(),
+                );
                 if was_expired {
                     entry.access = moment.new_access();
                 } else {
@@ -179,10 +200,9 @@ impl Database {
             hash_table::Entry::Vacant(slot) => {
                 let deadline_ms = deadline.after(None);
                 let access = moment.new_access();
+                self.deadlines.change(key.hash, None, deadline_ms);
+                self.inner_deadlines.change(key.hash, None, value.earliest_deadline_ms());
                 slot.insert(Entry::with_deadline(key.bytes, value, access, deadline_ms));
-                if let Some(deadline) = deadline_ms {
-                    self.deadlines.insert(deadline, key.hash);
-                }
                 None
             }
         }
@@ -190,18 +210,16 @@ impl Database {
 
     /// Stores an entry whose key is known to be absent.
     pub(super) fn insert_absent(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&[u8]) -> u64) {
-        if let Some(deadline) = entry.deadline_ms() {
-            self.deadlines.insert(deadline, hash);
-        }
+        self.deadlines.change(hash, None, entry.deadline_ms());
+        self.inner_deadlines.change(hash, None, entry.value.earliest_deadline_ms());
         self.entries.insert_unique(hash, entry, |entry| hasher(entry.key()));
     }
 
     pub(super) fn remove(&mut self, key: Key<'_>, hasher: impl Fn(&[u8]) -> u64) -> Option<Entry> {
         let found = self.entries.find_entry(key.hash, |entry| entry.key() == key.bytes).ok()?;
         let (entry, _) = found.remove();
-        if let Some(deadline) = entry.deadline_ms() {
-            self.deadlines.remove(deadline, key.hash);
-        }
+        self.deadlines.change(key.hash, entry.deadline_ms(), None);
+        self.inner_deadlines.change(key.hash, entry.value.earliest_deadline_ms(), None);
         self.shrink_if_sparse(hasher);
         Some(entry)
     }
@@ -236,27 +254,32 @@ impl Database {
         let former = entry.deadline_ms();
         if former != deadline_ms {
             entry.set_deadline(deadline_ms);
-            if let Some(former) = former {
-                self.deadlines.remove(former, key.hash);
-            }
-            if let Some(deadline) = deadline_ms {
-                self.deadlines.insert(deadline, key.hash);
-            }
+            self.deadlines.change(key.hash, former, deadline_ms);
         }
         former
     }
 
+    /// Takes note that a stored value's elements have changed, and with them when the first is due.
+    pub(super) fn note_inner_deadline(
+        &mut self,
+        hash: u64,
+        former_ms: Option<u64>,
+        deadline_ms: Option<u64>,
+    ) {
+        self.inner_deadlines.change(hash, former_ms, deadline_ms);
+    }
+
+    /// When the first key, or the first element in one, is due.
     fn earliest_ms(&self) -> Option<u64> {
-        self.deadlines.lines.first().map(|(deadline, _)| *deadline)
+        let indexes = [&self.deadlines, &self.inner_deadlines];
+        let firsts = indexes.into_iter().filter_map(|deadlines| deadlines.lines.first());
+        firsts.map(|(deadline_ms, _)| *deadline_ms).min()
     }
 
     /// Removes one key that is due, if any is.
     pub(super) fn pop_due(&mut self, now_ms: u64, hasher: impl Fn(&[u8]) -> u64) -> Option<Entry> {
         loop {
-            let (deadline, hash) = *self.deadlines.lines.first()?;
-            if deadline > now_ms {
-                return None;
-            }
+            let (deadline, hash) = self.deadlines.first_due(now_ms)?;
             let due = |entry: &Entry| {
                 entry.deadline_ms() == Some(deadline) && hasher(entry.key()) == hash
             };
@@ -266,6 +289,7 @@ impl Database {
                 self.deadlines.remove(deadline, hash);
             }
             if let Some(entry) = found {
+                self.inner_deadlines.change(hash, entry.value.earliest_deadline_ms(), None);
                 self.shrink_if_sparse(hasher);
                 return Some(entry);
             }
@@ -285,5 +309,39 @@ impl Database {
         }
         self.get(key).filter(|entry| entry.is_expired(now_ms))?;
         self.remove(key, hasher)
+    }
+
+    /// Removes at most `count` due elements of one value, if any has some. Gives their number, and the
+    /// entry if that leaves it empty.
+    pub(super) fn trim_due(
+        &mut self,
+        now_ms: u64,
+        count: usize,
+        hasher: impl Fn(&[u8]) -> u64,
+    ) -> Option<(usize, Option<Entry>)> {
+        loop {
+            let (deadline, hash) = self.inner_deadlines.first_due(now_ms)?;
+            let has_due = |entry: &Entry| {
+                entry.value.earliest_deadline_ms() == Some(deadline) && hasher(entry.key()) == hash
+            };
+            let mut trimmed = None;
+            if let Ok(mut found) = self.entries.find_entry(hash, has_due) {
+                let (removed, some_left) = found.get_mut().value.remove_due(now_ms, count);
+                let next_ms = found.get().value.earliest_deadline_ms();
+                self.inner_deadlines.change(hash, None, next_ms);
+                trimmed = Some((removed, (!some_left).then(|| found.remove().0)));
+            }
+            // As above, the line stays until no entry is left that shares it.
+            if self.entries.find(hash, has_due).is_none() {
+                self.inner_deadlines.remove(deadline, hash);
+            }
+            if let Some((_, Some(entry))) = &trimmed {
+                self.deadlines.change(hash, entry.deadline_ms(), None);
+                self.shrink_if_sparse(&hasher);
+            }
+            if trimmed.is_some() {
+                return trimmed;
+            }
+        }
     }
 }

@@ -6,13 +6,13 @@
 
 use super::access::{Access, AccessMode, AccessPolicy};
 use super::collection::Change;
-use super::effects::Effects;
+use super::effects::{DueFields, Effects};
 use super::entry::Entry;
 use super::locks::Locked;
 use super::shard::Database;
 use crate::error::CommandError;
 use crate::value::{EncodingLimits, StringValue, Value};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 
 /// A key's bytes with their hash, which is computed once per command.
@@ -104,18 +104,34 @@ pub struct ReadView<'l> {
     moment: Moment,
     hits: Cell<u64>,
     misses: Cell<u64>,
+    due: RefCell<Vec<DueFields>>,
 }
 
 impl<'l> ReadView<'l> {
     /// A view of one database.
     pub fn new(locked: &'l Locked<'l>, db: usize, moment: Moment) -> Self {
-        Self { locked, db, moment, hits: Cell::new(0), misses: Cell::new(0) }
+        Self {
+            locked,
+            db,
+            moment,
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+            due: RefCell::default(),
+        }
     }
 
     /// Adds what was looked up to the record.
     pub fn record(&self, effects: &mut Effects) {
         effects.hits += self.hits.get();
         effects.misses += self.misses.get();
+        effects.due.append(&mut self.due.borrow_mut());
+    }
+
+    /// Has a field removed that is past its deadline, or all such fields of a hash, as soon as the
+    /// shared locks are released.
+    pub fn note_due(&self, key: Key<'_>, field: Option<&[u8]>) {
+        let due = DueFields { key: key.bytes.into(), field: field.map(Box::from) };
+        self.due.borrow_mut().push(due);
     }
 
     /// Unix time in milliseconds, the same for the whole critical section.
@@ -311,7 +327,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let moment = self.moment;
         let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
-        let Change { count, result } = change(entry.value.as_string_mut()?);
+        let Change { count, result, .. } = change(entry.value.as_string_mut()?);
         self.count_changes(count);
         Ok(Some(result))
     }
@@ -347,6 +363,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
         let keyspace = self.locked.keyspace;
         let hasher = |key: &[u8]| keyspace.hash(key);
+        self.note_deadline(key, value.earliest_deadline_ms());
         let replaced = self.database(key).store(key, value, deadline, moment, hasher);
         self.note_deadline(key, deadline.after(None));
         let replaced = replaced?;
@@ -361,9 +378,9 @@ impl<'l, 'k> WriteView<'l, 'k> {
     /// Puts an entry where none is.
     pub(super) fn insert(&mut self, key: Key<'_>, entry: Entry) {
         let keyspace = self.locked.keyspace;
-        let deadline_ms = entry.deadline_ms();
+        self.note_deadline(key, entry.deadline_ms());
+        self.note_deadline(key, entry.value.earliest_deadline_ms());
         self.database(key).insert_absent(key.hash, entry, |key| keyspace.hash(key));
-        self.note_deadline(key, deadline_ms);
     }
 
     /// Removes a key; whether it was there.
@@ -487,6 +504,23 @@ impl<'l, 'k> WriteView<'l, 'k> {
     /// The entry of a key, whether past its deadline or not.
     pub(super) fn stored_mut(&mut self, key: Key<'_>) -> Option<&mut Entry> {
         self.database(key).get_mut(key)
+    }
+
+    /// Takes note that the elements of a stored value have changed.
+    pub(super) fn note_inner_deadline(
+        &mut self,
+        key: Key<'_>,
+        former_ms: Option<u64>,
+        deadline_ms: Option<u64>,
+    ) {
+        if former_ms != deadline_ms {
+            self.database(key).note_inner_deadline(key.hash, former_ms, deadline_ms);
+            self.note_deadline(key, deadline_ms);
+        }
+    }
+
+    pub(super) fn count_expired_elements(&mut self, count: usize) {
+        self.effects.expired_elements += count as u64;
     }
 
     /// Removes a key that a change has left empty.

@@ -92,6 +92,22 @@ impl Value {
         }
     }
 
+    /// When the first of its elements is due that can be so by themselves, in unix milliseconds.
+    pub fn earliest_deadline_ms(&self) -> Option<u64> {
+        match self {
+            Self::Hash(hash) => hash.earliest_deadline_ms(),
+            _ => None,
+        }
+    }
+
+    /// Removes at most `count` elements that are due; gives their number and whether any are left.
+    pub fn remove_due(&mut self, now_ms: u64, count: usize) -> (usize, bool) {
+        match self {
+            Self::Hash(hash) => (hash.remove_due(now_ms, count), !hash.is_empty()),
+            _ => (0, true),
+        }
+    }
+
     /// Bytes on the heap behind this value, as far as they can be known without the allocator.
     pub fn heap_bytes(&self) -> usize {
         match self {

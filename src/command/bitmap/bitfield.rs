@@ -137,7 +137,7 @@ pub(super) fn bitfield<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>)
     let Some(len) = steps.written_bytes else { return Ok(steps.read(view.string(key)?)) };
     let replies = view.change_string(key, |string| {
         let has_grown = string.len() < len;
-        let Change { count, result } = steps.run(string.padded(len));
+        let Change { count, result, .. } = steps.run(string.padded(len));
         Change::of(count.max(usize::from(has_grown)), result)
     })?;
     Ok(replies.unwrap_or_else(|| {
