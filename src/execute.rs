@@ -386,6 +386,9 @@ fn settle(instance: &Instance, client: &mut Client) {
     if let Some(deadline_ms) = effects.deadline_ms.take() {
         instance.reaper.ring_for(deadline_ms);
     }
+    if effects.lazy_garbage.pieces() > 0 {
+        instance.janitor.take(&mut effects.lazy_garbage);
+    }
     effects.clear();
 }
 

@@ -70,6 +70,10 @@ pub const REAP_PAUSE_MS_MIN: u64 = 2;
 /// The longest sleep of the reaper while some key has a deadline: a sleep does not notice when the
 /// system's clock is set, or that the machine was suspended.
 pub const REAP_PAUSE_MS_MAX: u64 = 1000;
+/// A value of more allocations than this is freed by the janitor where its client need not wait.
+pub const FREED_PARTS_MAX: usize = 64;
+/// Things that wait for the janitor before clients free themselves what they throw away.
+pub const JANITOR_PIECES_MAX: usize = 100_000;
 /// A table with no more slots than this is never made smaller.
 pub const TABLE_SLOTS_KEPT: usize = 16;
 /// A table with more slots than this for each of its keys is made smaller.

@@ -140,6 +140,7 @@ fn set<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 fn reset_stat<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     context.instance.stats.reset();
+    context.instance.janitor.reset();
     Ok(Reply::Ok)
 }
 

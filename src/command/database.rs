@@ -4,7 +4,7 @@ use super::args::Args;
 use super::keys::Keys;
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
-use crate::keyspace::{Walk, WriteView};
+use crate::keyspace::{Freeing, Walk, WriteView};
 use crate::protocol::{Outcome, Reply};
 
 const GOT_MODES: &[(&str, &str)] = &[
@@ -67,24 +67,26 @@ fn dbsize<'v>(walk: &'v Walk<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     Ok(Reply::count(walk.len()))
 }
 
-/// Either mode does the same: what is removed is freed when no lock is held, so nobody but the
-/// client that asks can tell how long that takes.
-fn parse_mode(args: &mut Args<'_>) -> Result<(), CommandError> {
-    if !args.word("ASYNC") {
+fn parse_freeing(args: &mut Args<'_>) -> Result<Freeing, CommandError> {
+    let freeing = if args.word("ASYNC") {
+        Freeing::Later
+    } else {
         args.word("SYNC");
-    }
-    args.end()
+        Freeing::Now
+    };
+    args.end()?;
+    Ok(freeing)
 }
 
 fn flushall<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
-    parse_mode(args)?;
-    view.clear(None);
+    let freeing = parse_freeing(args)?;
+    view.clear(None, freeing);
     Ok(Reply::Ok)
 }
 
 fn flushdb<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
-    parse_mode(args)?;
-    view.clear(Some(view.db()));
+    let freeing = parse_freeing(args)?;
+    view.clear(Some(view.db()), freeing);
     Ok(Reply::Ok)
 }
 

@@ -4,7 +4,7 @@ use super::args::Args;
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
-use crate::keyspace::{ReadView, WriteView};
+use crate::keyspace::{Freeing, Key, ReadView, WriteView};
 use crate::protocol::{Outcome, Reply};
 
 const FAST: Flags = Flags::KEYSPACE.and(Flags::FAST);
@@ -114,7 +114,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "UNLINK",
         arity: Arity::at_least(2),
         keys: Keys::range(1, -1, 1, DELETES),
-        handler: Handler::Write(del),
+        handler: Handler::Write(unlink),
         flags: FAST,
         since: "4.0.0",
         summary: "Asynchronously deletes one or more keys.",
@@ -125,9 +125,13 @@ pub(super) const COMMANDS: &[Spec] = &[
     },
 ];
 
-/// DEL, and UNLINK too: what either removes is freed when no lock is held.
 fn del<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     Ok(Reply::count(args.keys().filter(|key| view.remove(*key)).count()))
+}
+
+fn unlink<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
+    let is_removed = |key: &Key<'_>| view.remove_freeing(*key, Freeing::Later);
+    Ok(Reply::count(args.keys().filter(is_removed).count()))
 }
 
 fn exists<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {

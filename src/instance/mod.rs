@@ -6,6 +6,7 @@
 mod client;
 mod gauge;
 mod histogram;
+mod janitor;
 mod latency;
 mod memory;
 mod outbox;
@@ -20,6 +21,7 @@ mod stop;
 pub use client::{Client, ClientRecord, ClientTexts, Closing, ReplyMode, Wire};
 pub use gauge::{Gauge, Switch};
 pub use histogram::{Distribution, Histogram};
+pub use janitor::Janitor;
 pub use latency::{LatencyEvent, LatencyMonitor, LatencySample, LatencySeries};
 pub use memory::{DatabaseUse, MemoryUse};
 pub use outbox::{Outbox, Put};
@@ -70,6 +72,8 @@ pub struct Instance {
     pub port: AtomicU16,
     /// Wakes the reaper.
     pub reaper: Alarm,
+    /// Frees what nobody should wait for.
+    pub janitor: Janitor,
 }
 
 impl Instance {
@@ -92,6 +96,7 @@ impl Instance {
             process: Process::default(),
             port: AtomicU16::new(0),
             reaper: Alarm::default(),
+            janitor: Janitor::default(),
         }
     }
 

@@ -3,6 +3,8 @@
 //! No command counts its changes or frees what it replaced: the executor looks here afterwards.
 
 use super::entry::Entry;
+use super::shard::Database;
+use crate::limits;
 use crate::value::Value;
 
 /// The record of one critical section; reused by a session from command to command.
@@ -27,6 +29,8 @@ pub struct Effects {
     /// What was removed or replaced. It is dropped after the locks are released, since freeing ten
     /// million elements takes long.
     pub garbage: Garbage,
+    /// What was removed and is to be freed by somebody for whom no client waits.
+    pub lazy_garbage: Garbage,
 }
 
 impl Effects {
@@ -41,6 +45,23 @@ impl Effects {
         let garbage = std::mem::take(&mut self.garbage);
         *self = Self { garbage, ..Self::default() };
     }
+
+    /// Throws away what a key held.
+    pub(super) fn discard(&mut self, entry: Entry, freeing: Freeing) {
+        // A few allocations are freed sooner than somebody else is told of them.
+        let is_lazy = freeing == Freeing::Later && entry.value.parts() > limits::FREED_PARTS_MAX;
+        let garbage = if is_lazy { &mut self.lazy_garbage } else { &mut self.garbage };
+        garbage.entries.push(entry);
+    }
+}
+
+/// When what a command removes is freed. Either way no lock is held then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freeing {
+    /// Before its client is answered.
+    Now,
+    /// When it comes to it, if it takes long.
+    Later,
 }
 
 /// Fields past their deadline that were seen under a shared lock.
@@ -56,7 +77,7 @@ pub struct DueFields {
 pub struct Garbage {
     pub(super) values: Vec<Value>,
     pub(super) entries: Vec<Entry>,
-    pub(super) databases: Vec<super::Database>,
+    pub(super) databases: Vec<Database>,
 }
 
 impl Garbage {
@@ -65,5 +86,35 @@ impl Garbage {
         self.values.clear();
         self.entries.clear();
         self.databases.clear();
+    }
+
+    /// Number of things to free one after the other.
+    pub fn pieces(&self) -> usize {
+        self.values.len() + self.entries.len() + self.databases.len()
+    }
+
+    /// Number of keys that were removed with these things.
+    pub fn keys(&self) -> u64 {
+        let databases: usize = self.databases.iter().map(Database::len).sum();
+        (self.entries.len() + databases) as u64
+    }
+
+    /// Adds what is in another, which is empty then.
+    pub fn append(&mut self, other: &mut Self) {
+        self.values.append(&mut other.values);
+        self.entries.append(&mut other.entries);
+        self.databases.append(&mut other.databases);
+    }
+
+    /// Frees one thing; gives the number of keys that were removed with it, or `None` if nothing
+    /// is left.
+    pub fn free_piece(&mut self) -> Option<u64> {
+        if let Some(database) = self.databases.pop() {
+            return Some(database.len() as u64);
+        }
+        if self.entries.pop().is_some() {
+            return Some(1);
+        }
+        self.values.pop().map(|_| 0)
     }
 }

@@ -21,7 +21,7 @@ mod walk;
 
 pub use access::{Access, AccessMode, AccessPolicy};
 pub use collection::Change;
-pub use effects::{DueFields, Effects};
+pub use effects::{DueFields, Effects, Freeing, Garbage};
 pub use entry::Entry;
 pub use locks::{LockPlan, Locked};
 pub use reap::Due;

@@ -103,8 +103,8 @@ impl Keyspace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::Change;
     use crate::keyspace::testing::Bench;
+    use crate::keyspace::{Change, Freeing};
     use crate::value::Hash;
 
     fn keys(removed: u64, more: bool) -> Due {
@@ -170,11 +170,15 @@ mod tests {
             (
                 "one database cleared",
                 |bench| {
-                    drop(bench.write_all(|view| view.clear(Some(1))));
+                    drop(bench.write_all(|view| view.clear(Some(1), Freeing::Now)));
                 },
                 200,
             ),
-            ("all cleared", |bench| drop(bench.write_all(|view| view.clear(None))), u64::MAX),
+            (
+                "all cleared",
+                |bench| drop(bench.write_all(|view| view.clear(None, Freeing::Now))),
+                u64::MAX,
+            ),
         ];
         let mut bench = Bench::new(3);
         for (what, change, expected) in changes {
@@ -277,7 +281,7 @@ mod tests {
         bench.set(b"k");
         assert_eq!(bench.keyspace.reap(0), keys(0, false));
         assert_eq!(bench.keyspace.earliest_deadline_ms(), 500);
-        drop(bench.write_all(|view| view.clear(Some(0))));
+        drop(bench.write_all(|view| view.clear(Some(0), Freeing::Now)));
         let reaped = Due { removed: 0, removed_elements: 1, more: false };
         assert_eq!(bench.keyspace.reap(500), reaped);
         assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);

@@ -6,7 +6,7 @@
 
 use super::access::{Access, AccessMode, AccessPolicy};
 use super::collection::Change;
-use super::effects::{DueFields, Effects};
+use super::effects::{DueFields, Effects, Freeing};
 use super::entry::Entry;
 use super::locks::Locked;
 use super::shard::Database;
@@ -385,7 +385,12 @@ impl<'l, 'k> WriteView<'l, 'k> {
 
     /// Removes a key; whether it was there.
     pub fn remove(&mut self, key: Key<'_>) -> bool {
-        self.take(key).map(|entry| self.effects.garbage.entries.push(entry)).is_some()
+        self.remove_freeing(key, Freeing::Now)
+    }
+
+    /// The same, and says when what it held is freed.
+    pub fn remove_freeing(&mut self, key: Key<'_>, freeing: Freeing) -> bool {
+        self.take(key).map(|entry| self.effects.discard(entry, freeing)).is_some()
     }
 
     /// Removes a key and gives its entry.
@@ -468,15 +473,18 @@ impl<'l, 'k> WriteView<'l, 'k> {
     }
 
     /// Empties one database, or all. The command's row must declare every key.
-    pub fn clear(&mut self, only: Option<usize>) {
+    pub fn clear(&mut self, only: Option<usize>, freeing: Freeing) {
         self.effects.changing = true;
-        let garbage = &mut self.effects.garbage.databases;
+        let garbage = match freeing {
+            Freeing::Now => &mut self.effects.garbage.databases,
+            Freeing::Later => &mut self.effects.lazy_garbage.databases,
+        };
         let slots = &self.locked.keyspace.slots;
         let mut count = 0;
         for (index, shard) in self.locked.shards_mut() {
             let taken = shard.take(only);
             count += taken.iter().map(Database::len).sum::<usize>();
-            garbage.extend(taken);
+            garbage.extend(taken.into_iter().filter(|database| !database.is_empty()));
             slots[index].earliest_ms.store(shard.earliest_ms(), Ordering::SeqCst);
         }
         self.effects.changes += count as u64;

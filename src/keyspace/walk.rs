@@ -197,6 +197,7 @@ impl Keyspace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::Freeing;
     use crate::keyspace::testing::Bench;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -339,7 +340,7 @@ mod tests {
         let together = bench.keys_of_one_shard(20);
         let apart: Vec<_> = (0..20).map(|number| name("key", number)).collect();
         for keys in [&together, &apart] {
-            drop(bench.write_all(|view| view.clear(None)));
+            drop(bench.write_all(|view| view.clear(None, Freeing::Now)));
             keys.iter().for_each(|key| bench.set(key));
             let mut chosen: BTreeMap<Box<[u8]>, usize> = BTreeMap::new();
             for _ in 0..50 * keys.len() {
@@ -372,7 +373,7 @@ mod tests {
             check(&bench, stored);
         }
         fill(&mut bench, 5);
-        drop(bench.write_all(|view| view.clear(Some(0))));
+        drop(bench.write_all(|view| view.clear(Some(0), Freeing::Now)));
         assert_eq!((bench.stored(), bench.slots()), (0, 0));
     }
 }

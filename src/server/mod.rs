@@ -179,6 +179,7 @@ fn run(instance: &Instance, listeners: Vec<TcpListener>) -> io::Result<()> {
             })?;
         }
         scope.builder().name("reaper".to_owned()).spawn(|_| reap(instance))?;
+        scope.builder().name("janitor".to_owned()).spawn(|_| instance.janitor.run())?;
         keep_house(instance);
         stop(instance, &addresses, &pool);
         Ok(())
@@ -265,6 +266,7 @@ fn keep_house(instance: &Instance) {
 /// flight to clients that are slow to read, no connections.
 fn stop(instance: &Instance, addresses: &[SocketAddr], pool: &Pool<'_>) {
     instance.reaper.ring();
+    instance.janitor.close();
     pool.stop();
     addresses.iter().copied().for_each(wake);
     instance.clients.all().iter().for_each(|record| record.finish());

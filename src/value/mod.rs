@@ -119,6 +119,20 @@ impl Value {
         }
     }
 
+    /// About how many allocations it takes, and has to give back.
+    pub fn parts(&self) -> usize {
+        match self.encoding() {
+            "listpack" | "intset" => 1,
+            _ => match self {
+                Self::String(_) => 1,
+                Self::List(list) => list.len(),
+                Self::Hash(hash) => hash.len(),
+                Self::Set(set) => set.len(),
+                Self::SortedSet(sorted_set) => sorted_set.len(),
+            },
+        }
+    }
+
     /// The string, or the error that a command for strings answers.
     pub fn as_string(&self) -> Result<&StringValue, CommandError> {
         match self {
