@@ -154,6 +154,11 @@ impl<'v> Args<'v> {
         self.rest().map(move |bytes| keyspace.key(bytes))
     }
 
+    /// The name of the command, or subcommand, as it was typed.
+    pub fn name(&self) -> &'v [u8] {
+        self.name
+    }
+
     /// Too many arguments for a subcommand of this container, whose table takes any number.
     pub fn wrong_subcommand(&self, container: &'static str) -> CommandError {
         CommandError::UnknownSubcommandOrArity { name: self.name.to_vec(), container }

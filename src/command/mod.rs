@@ -15,6 +15,8 @@ mod debug;
 mod element;
 mod expire;
 mod function;
+mod geo;
+mod geo_search;
 mod hash;
 mod hash_expiry;
 pub mod help;

@@ -205,12 +205,12 @@ pub(super) const COMMANDS: &[Spec] = &[
 
 /// Which members ZADD changes, and what it answers.
 #[derive(Clone, Copy, Default)]
-struct AddOptions {
-    only_new: bool,
-    only_known: bool,
+pub(super) struct AddOptions {
+    pub only_new: bool,
+    pub only_known: bool,
     only_greater: bool,
     only_less: bool,
-    count_changed: bool,
+    pub count_changed: bool,
     increment: bool,
 }
 
@@ -293,6 +293,42 @@ impl AddOptions {
         set.insert(member, score, limits);
         Ok(Added::Moved(score))
     }
+
+    /// Adds members with their scores, which are no NaN, and answers as ZADD does.
+    pub fn add_all<'v>(
+        self,
+        view: &mut WriteView<'_, '_>,
+        key: Key<'v>,
+        pairs: &[(f64, &[u8])],
+    ) -> Outcome<'v> {
+        view.expect_type::<SortedSet>(key)?;
+        let limits = view.encoding_limits();
+        let first = pairs.first().map_or(&b""[..], |(_, member)| member);
+        let make = || SortedSet::for_member(first, &limits);
+        let (new, moved, last) = view.change_or_make(key, make, |set| {
+            let (mut new, mut moved, mut last) = (0, 0, None);
+            for (score, member) in pairs {
+                last = match self.add(set, *score, member, &limits)? {
+                    Added::Refused => None,
+                    Added::Same(score) => Some(score),
+                    Added::New(score) => {
+                        new += 1;
+                        Some(score)
+                    }
+                    Added::Moved(score) => {
+                        moved += 1;
+                        Some(score)
+                    }
+                };
+            }
+            Ok(Change::of(new + moved, (new, moved, last)))
+        })?;
+        Ok(if self.increment {
+            last.map_or(Reply::Null, Reply::Double)
+        } else {
+            Reply::count(if self.count_changed { new + moved } else { new })
+        })
+    }
 }
 
 fn zadd<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -322,33 +358,7 @@ fn add<'v>(
     while let (Some(score), Some(member)) = (words.next(), words.next()) {
         pairs.push((parse_double(score).ok_or(CommandError::NotFloat)?, member));
     }
-    view.expect_type::<SortedSet>(key)?;
-    let limits = view.encoding_limits();
-    let first = pairs.first().map_or(&b""[..], |(_, member)| member);
-    let make = || SortedSet::for_member(first, &limits);
-    let (new, moved, last) = view.change_or_make(key, make, |set| {
-        let (mut new, mut moved, mut last) = (0, 0, None);
-        for (score, member) in &pairs {
-            last = match options.add(set, *score, member, &limits)? {
-                Added::Refused => None,
-                Added::Same(score) => Some(score),
-                Added::New(score) => {
-                    new += 1;
-                    Some(score)
-                }
-                Added::Moved(score) => {
-                    moved += 1;
-                    Some(score)
-                }
-            };
-        }
-        Ok(Change::of(new + moved, (new, moved, last)))
-    })?;
-    Ok(if options.increment {
-        last.map_or(Reply::Null, Reply::Double)
-    } else {
-        Reply::count(if options.count_changed { new + moved } else { new })
-    })
+    options.add_all(view, key, &pairs)
 }
 
 fn zrem<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {

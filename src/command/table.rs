@@ -2,9 +2,10 @@
 
 use super::spec::{Group, Spec};
 use super::{
-    bitmap, client, config, connection, database, debug, expire, function, hash, hash_expiry,
-    hyperloglog, info, introspection, key, latency, list, lolwut, memory, object, replication,
-    scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra, sorted_set_range, string,
+    bitmap, client, config, connection, database, debug, expire, function, geo, geo_search, hash,
+    hash_expiry, hyperloglog, info, introspection, key, latency, list, lolwut, memory, object,
+    replication, scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra,
+    sorted_set_range, string,
 };
 use crate::protocol::Request;
 
@@ -20,6 +21,8 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::SortedSet, sorted_set_range::COMMANDS),
     (Group::SortedSet, sorted_set_algebra::COMMANDS),
     (Group::HyperLogLog, hyperloglog::COMMANDS),
+    (Group::Geo, geo::COMMANDS),
+    (Group::Geo, geo_search::COMMANDS),
     (Group::Generic, key::COMMANDS),
     (Group::Generic, expire::COMMANDS),
     (Group::Generic, scan::COMMANDS),

@@ -1,6 +1,6 @@
 //! Replies as bytes: the one place that tells RESP2 from RESP3.
 
-use super::number::{format_double, write_integer};
+use super::number::{format_double, format_long_double, write_integer};
 use super::reply::{Reply, Shape};
 use crate::error::CommandError;
 
@@ -33,6 +33,8 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
         Reply::Int(value) => header(b':', value, out),
         Reply::Double(value) if resp3 => line(b',', format_double(value).as_bytes(), out),
         Reply::Double(value) => bulk(format_double(value).as_bytes(), out),
+        Reply::LongDouble(value) if resp3 => line(b',', format_long_double(value).as_bytes(), out),
+        Reply::LongDouble(value) => bulk(format_long_double(value).as_bytes(), out),
         Reply::Bool(value) if resp3 => {
             out.extend_from_slice(if value { b"#t\r\n" } else { b"#f\r\n" });
         }
@@ -189,6 +191,7 @@ mod tests {
         check(|| Reply::Null, "$-1\r\n", "_\r\n");
         check(|| Reply::NullArray, "*-1\r\n", "_\r\n");
         check(|| Reply::Double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n");
+        check(|| Reply::LongDouble(2.25), "$4\r\n2.25\r\n", ",2.25\r\n");
         check(|| Reply::Bool(true), ":1\r\n", "#t\r\n");
         check(|| Reply::BulkInt(-10), "$3\r\n-10\r\n", "$3\r\n-10\r\n");
         check(|| Reply::BulkInt(0), "$1\r\n0\r\n", "$1\r\n0\r\n");

@@ -163,6 +163,14 @@ fn shortest(value: f64) -> String {
     format!("{sign}{first}{point}{rest}e{exponent_sign}{size}")
 }
 
+/// Prints a finite double with up to 17 digits behind the point and no exponent, as Redis prints a
+/// `long double` for people.
+pub fn format_long_double(value: f64) -> String {
+    let digits = format!("{value:.17}");
+    let trimmed = digits.trim_end_matches('0').trim_end_matches('.');
+    if trimmed == "-0" { "0".to_owned() } else { trimmed.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +257,23 @@ mod tests {
         ];
         for (value, text) in cases {
             assert_eq!(format_double(value), text);
+        }
+    }
+
+    #[test]
+    fn long_doubles_are_printed_as_redis_does() {
+        let cases = [
+            (13.361_389_338_970_184, "13.36138933897018433"),
+            (38.115_556_395_496_3, "38.11555639549629859"),
+            (-1e-5, "-0.00001"),
+            (0.0, "0"),
+            (-0.0, "0"),
+            (-1e-18, "0"),
+            (180.0, "180"),
+            (0.5, "0.5"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(format_long_double(value), text);
         }
     }
 

@@ -20,6 +20,9 @@ pub enum Reply<'v> {
     Int(i64),
     /// A double; in RESP2 a bulk string.
     Double(f64),
+    /// A double with up to 17 digits behind the point and no exponent, as Redis prints a `long double`;
+    /// in RESP2 a bulk string.
+    LongDouble(f64),
     /// A boolean; in RESP2 the integers 1 and 0.
     Bool(bool),
     /// A binary-safe string.

@@ -2,6 +2,7 @@
 
 pub mod bitfield;
 pub mod bits;
+pub mod geohash;
 mod hash;
 pub mod hyperloglog;
 mod intset;
