@@ -38,6 +38,9 @@ const LISTS: &[&[u8]] = &[b"list:1", b"list:2", b"list:3"];
 const HASHES: &[&[u8]] = &[b"hash:1", b"hash:2"];
 const SETS: &[&[u8]] = &[b"set:1", b"set:2", b"set:3"];
 const SORTED_SETS: &[&[u8]] = &[b"zset:1", b"zset:2", b"zset:3"];
+const HYPERLOGLOGS: &[&[u8]] = &[b"hll:1", b"hll:2", b"hll:3"];
+const INDEXES_OF_PLACES: &[&[u8]] = &[b"geo:1", b"geo:2", b"geo:3"];
+const UNITS: &[&[u8]] = &[b"m", b"km", b"km", b"FT", b"mi", b"parsec"];
 /// Sorted sets whose members all have one score.
 const SETS_BY_NAME: &[&[u8]] = &[b"lex:1", b"lex:2"];
 const MEMBERS: &[&[u8]] = &[
@@ -414,6 +417,16 @@ impl Draw {
             "hash" => self.key(HASHES),
             "set" => self.key(SETS),
             "zset" => self.key(SORTED_SETS),
+            "hll" => self.key(HYPERLOGLOGS),
+            "geo" => self.key(INDEXES_OF_PLACES),
+            "unit" => self.one_of(UNITS),
+            "radius" => self.radius(),
+            "place" => return self.place(words),
+            "place-member" => {
+                self.place(words);
+                self.member()
+            }
+            "extent" => return self.extent(words),
             "any" => {
                 let pool = [KEYS, LISTS, HASHES, SETS, SORTED_SETS][self.rng.usize(..5)];
                 self.one_of(pool)
@@ -494,6 +507,28 @@ impl Draw {
     }
 
     /// Some keys, and before them how many, which is wrong now and then.
+    /// A longitude and a latitude, hardly ever the same twice.
+    fn place(&mut self, words: &mut Words) {
+        let edge = if self.rng.u8(..20) == 0 { 1.01 } else { 1.0 };
+        for half in [180.0, 85.0] {
+            let degrees = (self.rng.f64() * 2.0 - 1.0) * half * edge;
+            words.push(degrees.to_string().into_bytes());
+        }
+    }
+
+    fn radius(&mut self) -> Vec<u8> {
+        10f64.powf(self.rng.f64() * 5.0).to_string().into_bytes()
+    }
+
+    fn extent(&mut self, words: &mut Words) {
+        let sides = if self.rng.bool() { 1 } else { 2 };
+        words.push(if sides == 1 { b"BYRADIUS".to_vec() } else { b"BYBOX".to_vec() });
+        for _ in 0..sides {
+            words.push(self.radius());
+        }
+        words.push(self.one_of(UNITS));
+    }
+
     fn numbered(&mut self, pool: &[&[u8]], words: &mut Words) {
         let count = self.rng.usize(1..4);
         let told =

@@ -10,6 +10,8 @@ pub const FAMILIES: &[Family] = &[
     ("hash", HASH),
     ("set", SET),
     ("sorted set", SORTED_SET),
+    ("hyperloglog", HYPERLOGLOG),
+    ("geo", GEO),
     ("connection", CONNECTION),
 ];
 
@@ -165,6 +167,39 @@ const SORTED_SET: &[(usize, &str)] = &[
     (1, "ZSCAN zset 0 COUNT 1000000 ?MATCH ?pattern"),
     (1, "ZSCAN zset 0 MATCH pattern COUNT 1000000"),
     (1, "ZSCAN zset nonsense ?nonsense"),
+];
+
+const HYPERLOGLOG: &[(usize, &str)] = &[
+    (6, "PFADD hll member+"),
+    (1, "PFADD hll"),
+    (1, "PFADD key member"),
+    (4, "PFCOUNT hll"),
+    (2, "PFCOUNT hll+"),
+    (2, "PFMERGE hll hll+"),
+    (1, "PFMERGE hll"),
+    (3, "GET hll"),
+    (1, "SETRANGE hll index value"),
+    (1, "APPEND hll value"),
+];
+
+/// Searches that take only some of several at the same distance may take others.
+const GEO: &[(usize, &str)] = &[
+    (6, "GEOADD geo ?NX|XX ?CH place-member+"),
+    (1, "GEOADD geo NX|XX NX|XX|CH place-member"),
+    (3, "GEODIST geo member member ?unit"),
+    (2, "GEOPOS geo member+"),
+    (2, "GEOHASH geo member+"),
+    (6, "GEOSEARCH geo FROMLONLAT place extent ?ASC|DESC ?WITHDIST ?WITHCOORD ?WITHHASH"),
+    (6, "GEOSEARCH geo FROMMEMBER member extent ?ASC|DESC ?WITHDIST ?WITHCOORD ?WITHHASH"),
+    (3, "GEOSEARCHSTORE geo geo FROMLONLAT place extent ?STOREDIST"),
+    (2, "GEORADIUS geo place radius unit ?ASC|DESC ?WITHDIST"),
+    (2, "GEORADIUS geo place radius unit STORE|STOREDIST geo"),
+    (2, "GEORADIUSBYMEMBER geo member radius unit ?ASC|DESC"),
+    (2, "GEORADIUSBYMEMBER geo member radius unit STORE|STOREDIST geo"),
+    (1, "GEORADIUS_RO geo place radius unit ?ASC|DESC ?STORE"),
+    (1, "GEORADIUSBYMEMBER_RO geo member radius unit ?WITHHASH"),
+    (1, "GEOSEARCH geo BYRADIUS radius unit FROMLONLAT place ?ANY ?COUNT ?nonsense ?STORE"),
+    (1, "ZRANGE geo 0 -1"),
 ];
 
 const KEY: &[(usize, &str)] = &[
