@@ -22,7 +22,8 @@ pub struct Hash {
 #[derive(Debug, Clone)]
 enum Fields {
     Packed(Packed),
-    Table(Table),
+    /// Behind a pointer, so that small hashes do not pay for it.
+    Table(Box<Table>),
 }
 
 /// A field or a value.
@@ -103,7 +104,7 @@ impl Hash {
 
     fn make_table(&mut self) {
         if let Fields::Packed(packed) = &self.fields {
-            self.fields = Fields::Table(Table::from(packed));
+            self.fields = Fields::Table(Box::new(Table::from(packed)));
         }
     }
 

@@ -202,6 +202,8 @@ impl List {
 
     fn push_expected(&mut self, end: End, element: &[u8], limit: NodeLimit) {
         if !self.outgrown && self.nodes.is_empty() {
+            // Most lists stay with one node; a deque left to itself starts with room for four.
+            self.nodes.reserve_exact(1);
             self.nodes.push_back(Node::Packed(Listpack::new()));
         }
         let outgrown = self.outgrown;

@@ -14,8 +14,8 @@ pub enum Set {
     Ints(Intset),
     /// Few and short (encoding `listpack`).
     Packed(Listpack),
-    /// Any (encoding `hashtable`).
-    Table(IndexSet<Box<[u8]>>),
+    /// Any (encoding `hashtable`). Behind a pointer, so that small sets do not pay for it.
+    Table(Box<IndexSet<Box<[u8]>>>),
 }
 
 /// A member: bytes, or the integer whose digits they would be.
@@ -31,7 +31,7 @@ impl Set {
         {
             Self::Packed(Listpack::new())
         } else {
-            Self::Table(IndexSet::default())
+            Self::Table(Box::default())
         }
     }
 
@@ -148,7 +148,7 @@ impl Set {
     fn make_table(&mut self, more: usize) {
         let mut table = IndexSet::with_capacity(self.len() + more);
         table.extend(self.iter().map(|member| Box::from(&*member.bytes())));
-        *self = Self::Table(table);
+        *self = Self::Table(Box::new(table));
     }
 
     /// Removes a member; whether it was there.
