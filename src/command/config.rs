@@ -130,7 +130,11 @@ fn set<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         pairs.push((&**name, value));
     }
     match context.instance.config.set(&pairs) {
-        Ok(()) => Ok(Reply::Ok),
+        Ok(()) => {
+            // They hold for this command already: the slow log keeps the one that opens it.
+            context.client.settings = context.instance.config.settings();
+            Ok(Reply::Ok)
+        }
         Err(Refusal::Unknown(name)) => Err(CommandError::UnknownDirective(name)),
         Err(Refusal::Value { name, reason }) => {
             Err(CommandError::ConfigSet { name, reason: reason.to_string() })
