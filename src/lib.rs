@@ -36,7 +36,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | `main.rs`, `program` | the program: configuration, log lines, Ctrl-C, exit code |
-//! | `server` | listeners, the bounded pool of scoped threads, the reaper of due keys, a clean stop |
+//! | `server` | listeners, the bounded pool of scoped threads, the reaper of due keys, the janitor who frees what nobody waits for, a clean stop |
 //! | `session` | one connection: read a request, execute it, write the reply |
 //! | [`execute`] | the one door to the data: find, admit, lock, run, encode, unlock, tell |
 //! | [`command`] | one row for each command, one file for each family |

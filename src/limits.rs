@@ -83,7 +83,8 @@ pub const RANDOM_SLOTS_TRIED_MAX: usize = 128;
 /// Keys chosen at random that may turn out to be due before all are looked at.
 pub const RANDOM_KEYS_TRIED_MAX: usize = 16;
 /// A shard is walked by SCAN in at most this many steps, since each step looks at the whole shard.
-pub const SCAN_STEPS_PER_SHARD_MAX: usize = 64;
+/// With this many a scan of ten million keys ten at a time costs about what it costs Redis.
+pub const SCAN_STEPS_PER_SHARD_MAX: usize = 32;
 
 /// Longest string that is reported, and in Redis stored, as `embstr`.
 pub const EMBSTR_BYTES_MAX: usize = 44;

@@ -85,7 +85,8 @@ impl Access {
 fn incremented(counter: u8, log_factor: u32, seed: u64) -> u8 {
     let base = f64::from(counter.saturating_sub(FREQUENCY_OF_NEW));
     let chance = 1.0 / (base * f64::from(log_factor) + 1.0);
-    // Keys used by one command share its seed; their counters should not go up together.
+    // All keys that one command uses share its seed; at least those with different counters should
+    // not go up together.
     let mut rng = fastrand::Rng::with_seed(seed ^ u64::from(counter));
     counter.saturating_add(u8::from(rng.f64() < chance))
 }
