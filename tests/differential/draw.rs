@@ -35,6 +35,27 @@ const KEYS: &[&[u8]] = &[
     b"",
 ];
 const LISTS: &[&[u8]] = &[b"list:1", b"list:2", b"list:3"];
+/// Elements to be sorted. Two that differ behind a zero byte alone would have no order.
+const TEXTS: &[&[u8]] = &[
+    b"1", b"2", b"3", b"10", b"-1", b"1.5", b"1e3", b"a", b"b", b"B", b"ab", b"Z", b"", b"1", b"2",
+    b"3", b"inf", b"0x10", b"\xe9",
+];
+/// Where SORT looks for weights and values: some name strings, some fields of hashes.
+const SORT_PATTERNS: &[&[u8]] = &[
+    b"*",
+    b"#",
+    b"hash:*->a",
+    b"hash:1->*",
+    b"hash:*->",
+    b"nosort",
+    b"a",
+    b"list:*",
+    b"none:*",
+    b"*->a",
+    b"",
+    b"**",
+    b"->*",
+];
 const HASHES: &[&[u8]] = &[b"hash:1", b"hash:2"];
 const SETS: &[&[u8]] = &[b"set:1", b"set:2", b"set:3"];
 const SORTED_SETS: &[&[u8]] = &[b"zset:1", b"zset:2", b"zset:3"];
@@ -350,9 +371,10 @@ impl Draw {
         let mut rng = Rng::with_seed(seed);
         // One family gets further in a thousand commands than all of them.
         let chosen = rng.usize(..2 * FAMILIES.len());
+        let last = FAMILIES.len() - 1;
         let families = FAMILIES.iter().enumerate();
         let templates = families
-            .filter(|(index, _)| chosen >= FAMILIES.len() || *index == chosen)
+            .filter(|(index, _)| *index == chosen || (chosen > last && *index < last))
             .map(|(_, family)| family)
             .chain([&KEYS_OF_ANY_TYPE])
             .flat_map(|(_, rows)| rows.iter())
@@ -427,6 +449,16 @@ impl Draw {
                 self.member()
             }
             "extent" => return self.extent(words),
+            "sortable" => {
+                let pool = if self.rng.bool() { LISTS } else { SETS };
+                self.key(pool)
+            }
+            "text" => self.one_of(TEXTS),
+            "by" => self.one_of(SORT_PATTERNS),
+            "get" => {
+                let get = [b"GET".to_vec(), self.one_of(SORT_PATTERNS)];
+                return words.extend(get);
+            }
             "any" => {
                 let pool = [KEYS, LISTS, HASHES, SETS, SORTED_SETS][self.rng.usize(..5)];
                 self.one_of(pool)
@@ -629,6 +661,15 @@ impl Draw {
             _ => {}
         }
     }
+}
+
+/// Commands that templates begin with.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let rows = FAMILIES.iter().chain([&KEYS_OF_ANY_TYPE]).flat_map(|(_, rows)| rows.iter());
+    rows.flat_map(|(_, template)| {
+        let first = template.trim_start_matches('=').split(' ').next().unwrap_or_default();
+        first.split('|')
+    })
 }
 
 /// Whether redist has the command that a template begins with.

@@ -3,6 +3,7 @@
 /// A family: its name, and its templates with the weight of each.
 pub type Family = (&'static str, &'static [(usize, &'static str)]);
 
+/// The last stays by itself.
 pub const FAMILIES: &[Family] = &[
     ("string", STRING),
     ("bitmap", BITMAP),
@@ -13,6 +14,7 @@ pub const FAMILIES: &[Family] = &[
     ("hyperloglog", HYPERLOGLOG),
     ("geo", GEO),
     ("connection", CONNECTION),
+    ("sort", SORT),
 ];
 
 /// Drawn along with every family.
@@ -202,6 +204,25 @@ const GEO: &[(usize, &str)] = &[
     (1, "ZRANGE geo 0 -1"),
 ];
 
+// Without the others: Redis takes an element for no number whenever an earlier command has read a
+// number out of range. And without sorted sets, which SORT turns into skip lists there.
+const SORT: &[(usize, &str)] = &[
+    (4, "SORT sortable ?limit ?ASC|DESC ?ALPHA"),
+    (4, "SORT sortable BY by ?limit ?get ?get ?ASC|DESC ?ALPHA"),
+    (2, "SORT_RO sortable ?BY ?by get ?limit ?ASC|DESC ?ALPHA"),
+    (2, "SORT sortable ?limit ALPHA STORE list"),
+    // What weighs the same comes in no order, so BY and STORE are not drawn together.
+    (2, "SORT sortable get+ STORE list|set|nonsense"),
+    (1, "SORT sortable ?nonsense nonsense"),
+    (1, "SORT_RO sortable STORE list"),
+    (4, "RPUSH list text+"),
+    (4, "SADD set text+"),
+    (4, "HSET hash field value"),
+    (4, "SET key value"),
+    (1, "LPOP list"),
+    (1, "SREM set text"),
+];
+
 const KEY: &[(usize, &str)] = &[
     (3, "DEL any+"),
     (1, "UNLINK any+"),
@@ -248,6 +269,24 @@ const CONNECTION: &[(usize, &str)] = &[
     (1, "CLIENT nonsense"),
     (1, "AUTH name ?name"),
     (1, "HELLO nonsense"),
+    (1, "RESET"),
     (1, "NONSENSE ?nonsense ?value"),
-    (1, "CONFIG nonsense"),
+];
+
+/// Commands that are not drawn. Each line says why.
+pub const LEFT_OUT: &[(&str, &[&str])] = &[
+    (
+        "they tell of the server, its clients and its clock, which are each server's own",
+        &[
+            "CONFIG", "COMMAND", "INFO", "LATENCY", "LOLWUT", "MEMORY", "ROLE", "SLOWLOG", "TIME",
+            "HELP",
+        ],
+    ),
+    (
+        "they end, hold or change a connection, or the server",
+        &["DEBUG", "MONITOR", "QUIT", "SHUTDOWN"],
+    ),
+    ("they wait for replicas", &["WAIT", "WAITAOF"]),
+    ("Redis 7.0 does not have them", &["DELIFEQ"]),
+    ("nothing can be in it", &["FUNCTION"]),
 ];

@@ -212,3 +212,18 @@ fn a_difference_is_seen_and_shortened() {
     let text = arena.explain(2, 0, &commands, &difference);
     assert!(text.contains("\n> CONFIG GET port\nredist: "), "{text}");
 }
+
+#[test]
+fn every_command_is_drawn_or_left_out_for_a_reason() {
+    let drawn: Vec<&str> = draw::names().collect();
+    let left_out: Vec<&str> =
+        families::LEFT_OUT.iter().flat_map(|(_, names)| *names).copied().collect();
+    for row in redist::command::all().filter(|row| row.container.is_none()) {
+        let name = row.spec.name;
+        assert!(
+            drawn.contains(&name) != left_out.contains(&name),
+            "{name} is to stand in tests/differential/families.rs: among the templates of its \
+             family, or with a reason in LEFT_OUT"
+        );
+    }
+}
