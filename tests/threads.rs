@@ -11,10 +11,15 @@ use redist::Server;
 use redist::config::Settings;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 use support::client::{Client, frame};
 use support::reply::Reply;
 use support::watch::{self, Panics, eventually};
+
+/// Much longer than a stop takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn start(settings: Settings) -> Server {
     Panics::watch();
@@ -193,7 +198,7 @@ fn keys_that_come_and_go_leave_nothing_behind() {
             });
         }
     });
-    server.advance(std::time::Duration::from_secs(1000));
+    server.advance(Duration::from_secs(1000));
     assert_eq!(Client::connect(server.addr()).ask("DBSIZE"), ":0");
     stop(server);
 }
@@ -231,9 +236,12 @@ fn a_stop_under_load_joins_every_thread() {
             }
             eventually("everybody is served", || busy.load(Ordering::Relaxed) == 24);
             if round > 0 {
-                thread::sleep(std::time::Duration::from_millis(50));
+                thread::sleep(Duration::from_millis(50));
             }
-            server.stop().unwrap();
+            // On a thread of its own, so that a stop that hangs fails this test.
+            let (stopped, is_stopped) = mpsc::channel();
+            thread::spawn(move || stopped.send(server.stop()));
+            is_stopped.recv_timeout(PATIENCE).expect("the server stops").unwrap();
         });
         match watch::server_threads() {
             Some(names) => assert_eq!(names, Vec::<String>::new(), "threads are left"),
