@@ -310,8 +310,6 @@ impl CommandError {
         Self::text("ERR INCR option supports a single increment-element pair");
     /// An infinite score and its opposite.
     pub const SCORE_NOT_A_NUMBER: Self = Self::text("ERR resulting score is not a number (NaN)");
-    /// A count of ZMPOP that is no number, or not positive.
-    pub const COUNT_NOT_POSITIVE: Self = Self::text("ERR count should be greater than 0");
     /// A count whose double does not fit.
     pub const OUT_OF_RANGE: Self = Self::text("ERR value is out of range");
     /// A bound of a range of scores.

@@ -86,6 +86,10 @@ pub const RANDOM_KEYS_TRIED_MAX: usize = 16;
 /// With this many a scan of ten million keys ten at a time costs about what it costs Redis.
 pub const SCAN_STEPS_PER_SHARD_MAX: usize = 32;
 
+/// Most elements that one command chooses with repetition: the reply to a count like -10^18 would
+/// fill all memory.
+pub const RANDOM_REPEATS_COUNT_MAX: usize = 1 << 24;
+
 /// Longest string that is reported, and in Redis stored, as `embstr`.
 pub const EMBSTR_BYTES_MAX: usize = 44;
 /// The most that a string which grows keeps in reserve.

@@ -2,6 +2,7 @@
 
 use crate::error::CommandError;
 use crate::keyspace::{Key, Keyspace};
+use crate::limits;
 use crate::protocol::number::{parse_double, parse_integer};
 use crate::protocol::{Arg, Request};
 use std::slice;
@@ -101,7 +102,8 @@ impl<'v> Args<'v> {
         count.ok_or(CommandError::NOT_POSITIVE)
     }
 
-    /// The next argument as how many elements to choose at random; negative allows repetition.
+    /// The next argument as how many elements to choose at random; negative allows repetition, of
+    /// which [`repeats`] says how much.
     pub fn signed_count(&mut self) -> Result<i64, CommandError> {
         let count = self.integer()?;
         if count == i64::MIN {
@@ -113,12 +115,34 @@ impl<'v> Args<'v> {
 
     /// The next argument as the number of keys behind it, which have to be there.
     pub fn numkeys(&mut self) -> Result<usize, CommandError> {
-        let count = parse_integer(self.bytes()?).and_then(|count| usize::try_from(count).ok());
-        match count {
-            None | Some(0) => Err(CommandError::NO_NUMKEYS),
-            Some(count) if count > self.len() => Err(CommandError::NUMKEYS_BEYOND_ARGS),
-            Some(count) => Ok(count),
+        let count = self.positive(CommandError::NO_NUMKEYS)?;
+        if count > self.len() { Err(CommandError::NUMKEYS_BEYOND_ARGS) } else { Ok(count) }
+    }
+
+    /// The next argument as a number above zero, or this error.
+    pub fn positive(&mut self, error: CommandError) -> Result<usize, CommandError> {
+        let number = parse_integer(self.bytes()?).and_then(|number| usize::try_from(number).ok());
+        number.filter(|number| *number > 0).ok_or(error)
+    }
+
+    /// All arguments of LMPOP and its kin: `numkeys key... end [COUNT count]`, where `end` reads which
+    /// end is popped. Gives the keys, the end, and how many elements to pop.
+    pub fn multi_pop<E>(
+        &mut self,
+        end: impl FnOnce(&mut Self) -> Result<E, CommandError>,
+    ) -> Result<(Vec<Key<'v>>, E, usize), CommandError> {
+        let numkeys = self.positive(CommandError::NO_NUMKEYS)?;
+        if numkeys >= self.len() {
+            return Err(CommandError::Syntax);
         }
+        let keys = (0..numkeys).map(|_| self.key()).collect::<Result<_, _>>()?;
+        let end = end(self)?;
+        let mut count = 1;
+        if self.len() > 1 && self.word("COUNT") {
+            count = self.positive(CommandError::NO_COUNT)?;
+        }
+        self.end()?;
+        Ok((keys, end, count))
     }
 
     /// The next argument as the number of a database, of which there are `count`.
@@ -180,4 +204,10 @@ pub fn parse_timeout(text: &[u8], now_us: i64) -> Result<Option<Duration>, Comma
         return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
     }
     Ok((ms > 0).then_some(Duration::from_millis(ms)))
+}
+
+/// How many elements a negative count chooses with repetition.
+pub fn repeats(count: i64) -> usize {
+    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    wanted.min(limits::RANDOM_REPEATS_COUNT_MAX)
 }

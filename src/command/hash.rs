@@ -3,7 +3,7 @@
 //! A hash exists exactly while it has fields: the view removes one that a handler leaves empty. A field
 //! past its deadline is absent from every reply here.
 
-use super::args::Args;
+use super::args::{Args, repeats};
 use super::element::{reply, reply_or_null};
 use super::keys::{KeyFlags, Keys};
 use super::scan::{Cursor, ScanOptions};
@@ -393,9 +393,6 @@ fn hincrbyfloat<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Out
     Ok(Reply::text(sum))
 }
 
-/// Most fields that one HRANDFIELD repeats: the reply to a count like -10^18 would fill all memory.
-const REPEATS_COUNT_MAX: u64 = 1 << 24;
-
 fn hrandfield<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let key = args.key()?;
     let (mut rng, now_ms) = (view.rng(), view.now_ms());
@@ -475,7 +472,7 @@ impl<'v> Choice<'v> {
             return Reply::Array(Vec::new());
         }
         if count < 0 {
-            let repeats = count.unsigned_abs().min(REPEATS_COUNT_MAX) as usize;
+            let repeats = repeats(count);
             let chosen = (0..repeats).filter_map(move |_| self.at(rng.usize(..length)));
             return Reply::stream(shape, PARTS * repeats, chosen.flat_map(show));
         }

@@ -471,18 +471,7 @@ fn move_one<'v>(
 }
 
 fn lmpop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
-    let numkeys = args.integer().ok().and_then(|count| usize::try_from(count).ok());
-    let numkeys = numkeys.filter(|count| *count > 0).ok_or(CommandError::NO_NUMKEYS)?;
-    if numkeys >= args.len() {
-        return Err(CommandError::Syntax);
-    }
-    let keys = (0..numkeys).map(|_| args.key()).collect::<Result<Vec<Key<'v>>, _>>()?;
-    let end = end(args)?;
-    let mut count = 1;
-    if args.len() > 1 && args.word("COUNT") {
-        count = args.count().ok().filter(|count| *count > 0).ok_or(CommandError::NO_COUNT)?;
-    }
-    args.end()?;
+    let (keys, end, count) = args.multi_pop(end)?;
     for key in keys {
         if let Some(popped) = cut(view, key, end, count)? {
             let popped = show(view.discard(popped), end);

@@ -2,7 +2,7 @@
 //!
 //! A set exists exactly while it has members: the view removes one that a handler leaves empty.
 
-use super::args::Args;
+use super::args::{Args, repeats};
 use super::element::reply;
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::scan::{Cursor, ScanOptions};
@@ -323,9 +323,6 @@ fn spop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
     Ok(Reply::Set(popped.unwrap_or_default().into_iter().map(Reply::bulk).collect()))
 }
 
-/// Most members that one command repeats: the reply to a count like -10^18 would fill all memory.
-pub(super) const RANDOM_REPEATS_COUNT_MAX: usize = 1 << 24;
-
 fn srandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let key = args.key()?;
     let mut rng = view.rng();
@@ -341,9 +338,7 @@ fn srandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let count = args.signed_count()?;
     let Some(set) = view.collection::<Set>(key)? else { return Ok(Reply::Array(Vec::new())) };
     if count < 0 {
-        let repeats = usize::try_from(count.unsigned_abs())
-            .unwrap_or(usize::MAX)
-            .min(RANDOM_REPEATS_COUNT_MAX);
+        let repeats = repeats(count);
         let length = set.len();
         let members = (0..repeats).filter_map(move |_| set.at(rng.usize(..length)));
         let members = members.map(reply);

@@ -2,15 +2,14 @@
 //!
 //! A sorted set exists exactly while it has members: the view removes one that a handler leaves empty.
 
-use super::args::Args;
+use super::args::{Args, repeats};
 use super::keys::{KeyFlags, Keys};
 use super::scan::{Cursor, ScanOptions};
-use super::set::RANDOM_REPEATS_COUNT_MAX;
 use super::sorted_set_range::{LexRange, ScoreRange};
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::keyspace::{Change, Key, ReadView, WriteView};
-use crate::protocol::number::{format_double, parse_double, parse_integer};
+use crate::protocol::number::{format_double, parse_double};
 use crate::protocol::{Outcome, Reply, Shape};
 use crate::value::{EncodingLimits, SortedSet};
 use std::borrow::Cow;
@@ -441,6 +440,18 @@ enum Extreme {
     Max,
 }
 
+impl Extreme {
+    fn parse(args: &mut Args<'_>) -> Result<Self, CommandError> {
+        if args.word("MIN") {
+            Ok(Self::Min)
+        } else if args.word("MAX") {
+            Ok(Self::Max)
+        } else {
+            Err(CommandError::Syntax)
+        }
+    }
+}
+
 /// Takes members away from one end.
 fn pop(set: &mut SortedSet, end: Extreme, count: usize) -> Vec<(Vec<u8>, f64)> {
     let (length, count) = (set.len(), count.min(set.len()));
@@ -488,30 +499,10 @@ fn pop_one_key<'v>(view: &mut WriteView<'_, '_>, args: &mut Args<'v>, end: Extre
 }
 
 fn zmpop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
-    let count = parse_integer(args.bytes()?).and_then(|count| usize::try_from(count).ok());
-    let numkeys = count.filter(|count| *count > 0).ok_or(CommandError::NO_NUMKEYS)?;
-    if numkeys >= args.len() {
-        return Err(CommandError::Syntax);
-    }
-    let keys: Vec<Key<'_>> = (0..numkeys).map(|_| args.key()).collect::<Result<_, _>>()?;
-    let end = if args.word("MIN") {
-        Extreme::Min
-    } else if args.word("MAX") {
-        Extreme::Max
-    } else {
-        return Err(CommandError::Syntax);
-    };
-    let mut count = None;
-    while !args.is_empty() {
-        if count.is_some() || args.len() < 2 || !args.word("COUNT") {
-            return Err(CommandError::Syntax);
-        }
-        let given = parse_integer(args.bytes()?).and_then(|count| usize::try_from(count).ok());
-        count = Some(given.filter(|count| *count > 0).ok_or(CommandError::COUNT_NOT_POSITIVE)?);
-    }
+    let (keys, end, count) = args.multi_pop(Extreme::parse)?;
     for key in keys {
         let popped = view.change(key, |set: &mut SortedSet| {
-            let popped = pop(set, end, count.unwrap_or(1));
+            let popped = pop(set, end, count);
             Ok(Change::of(popped.len(), popped))
         })?;
         if let Some(popped) = popped {
@@ -540,21 +531,17 @@ fn zrandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     }
     let Some(set) = view.collection::<SortedSet>(key)? else { return Ok(Reply::Array(Vec::new())) };
     let length = set.len();
-    let ranks: Box<dyn Iterator<Item = usize>> = if count < 0 {
-        let repeats = usize::try_from(count.unsigned_abs())
-            .unwrap_or(usize::MAX)
-            .min(RANDOM_REPEATS_COUNT_MAX);
-        Box::new((0..repeats).map(move |_| rng.usize(..length)))
+    let (ranks, shown): (Box<dyn Iterator<Item = usize>>, usize) = if count < 0 {
+        let repeats = repeats(count);
+        (Box::new((0..repeats).map(move |_| rng.usize(..length))), repeats)
     } else {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         if count >= length {
-            Box::new(0..length)
+            (Box::new(0..length), length)
         } else {
-            Box::new(rng.choose_multiple(0..length, count).into_iter())
+            (Box::new(rng.choose_multiple(0..length, count).into_iter()), count)
         }
     };
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    let shown = if count < 0 { wanted.min(RANDOM_REPEATS_COUNT_MAX) } else { wanted.min(length) };
     Ok(scored_stream(ranks.filter_map(|rank| set.at(rank)), shown, with_scores))
 }
 
