@@ -5,6 +5,7 @@ use super::keys::Keys;
 use crate::instance::{Client, Instance};
 use crate::keyspace::{Moment, ReadView, Walk, WriteView};
 use crate::protocol::Outcome;
+use crate::value::EncodingLimits;
 
 /// One command, or one subcommand of a container such as CONFIG.
 #[derive(Clone, Copy)]
@@ -135,7 +136,10 @@ impl Context<'_> {
     /// leaves no traces.
     pub fn walk(&self) -> Walk<'_> {
         let now_ms = u64::try_from(self.now_us / 1000).unwrap_or(0);
-        Walk::new(&self.instance.keyspace, self.client.db, Moment::for_looking(now_ms))
+        // The client's own settings: the defaults would be read from every directive's row each time.
+        let encoding = EncodingLimits::new(&self.client.settings);
+        let moment = Moment::for_looking(now_ms, encoding);
+        Walk::new(&self.instance.keyspace, self.client.db, moment)
     }
 }
 

@@ -47,12 +47,12 @@ pub struct Moment {
 
 impl Moment {
     /// A moment for whoever only looks, and leaves no traces.
-    pub fn for_looking(now_ms: u64) -> Self {
+    pub fn for_looking(now_ms: u64, encoding: EncodingLimits) -> Self {
         Self {
             now_ms,
             seed: 0,
             access: AccessMode { untouched: true, ..AccessMode::default() },
-            encoding: EncodingLimits::default(),
+            encoding,
             string_bytes_max: 0,
         }
     }
