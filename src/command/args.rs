@@ -103,7 +103,7 @@ impl<'v> Args<'v> {
     }
 
     /// The next argument as how many elements to choose at random; negative allows repetition, of
-    /// which [`repeats`] says how much.
+    /// which `repeats` says how much.
     pub fn signed_count(&mut self) -> Result<i64, CommandError> {
         let count = self.integer()?;
         if count == i64::MIN {
