@@ -1,11 +1,9 @@
-//! The program as people and their programs meet it: nc, redis-cli, redis-benchmark, client libraries,
-//! Ctrl-C.
+//! The program as people and their programs meet it: nc, redis-cli, redis-benchmark, Ctrl-C.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
-use redis::Commands;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -109,66 +107,6 @@ fn redis_benchmark_runs_without_a_warning() {
         assert!(!lower.contains("warn") && !lower.contains("error"), "{options:?}: {report}");
     }
     assert!(program.stop().status.success());
-}
-
-#[test]
-fn redis_py_is_served_in_both_protocols() {
-    // Old versions speak RESP2 only.
-    let probe = "import redis; assert int(redis.__version__.split('.')[0]) >= 5";
-    if !peer::has("python3", &["-c", probe]) {
-        return;
-    }
-    let program = Program::on_a_free_port();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/redis_py.py");
-    for protocol in ["2", "3"] {
-        let printed = output("python3", &["-B", script, &program.port(), protocol], b"");
-        assert_eq!(printed, "ok\n");
-    }
-    assert!(program.stop().status.success());
-}
-
-#[test]
-fn the_redis_crate_is_served_in_both_protocols() -> redis::RedisResult<()> {
-    let program = Program::on_a_free_port();
-    for protocol in ["resp2", "resp3"] {
-        let url = format!("redis://127.0.0.1:{}/?protocol={protocol}", program.port());
-        let mut server = redis::Client::open(url)?.get_connection()?;
-        redis::cmd("FLUSHALL").exec(&mut server)?;
-        assert!(server.set::<_, _, bool>("k", "v")?);
-        assert_eq!(server.get::<_, Option<String>>("k")?.as_deref(), Some("v"));
-        assert_eq!(server.get::<_, Option<String>>("missing")?, None);
-        server.set_ex::<_, _, ()>("timed", b"\0\xff\r\n", 100)?;
-        assert_eq!(server.get::<_, Vec<u8>>("timed")?, b"\0\xff\r\n");
-        assert!((1..=100).contains(&server.ttl::<_, i64>("timed")?));
-        assert!(!server.set_nx::<_, _, bool>("k", "other")?);
-        server.mset::<_, _, ()>(&[("a", 1), ("b", 2)])?;
-        let values: Vec<Option<i64>> = server.mget(&["a", "b", "c"])?;
-        assert_eq!(values, [Some(1), Some(2), None]);
-        assert_eq!(server.incr::<_, _, i64>("a", 41)?, 42);
-        assert_eq!(server.incr::<_, _, f64>("a", 0.5)?, 42.5);
-        assert_eq!(server.del::<_, i64>(&["a", "b", "c"])?, 2);
-        let error = server.incr::<_, _, i64>("k", 1).unwrap_err();
-        assert_eq!(error.detail(), Some("value is not an integer or out of range"));
-
-        let mut pipe = redis::pipe();
-        for number in 0..1000 {
-            pipe.set(format!("many:{number}"), number).ignore();
-        }
-        let (last, missing): (i64, Option<i64>) =
-            pipe.get("many:999").get("missing").query(&mut server)?;
-        assert_eq!((last, missing), (999, None));
-        let keys: BTreeSet<String> =
-            server.scan_match::<_, String>("many:*")?.collect::<redis::RedisResult<_>>()?;
-        assert_eq!(keys.len(), 1000);
-
-        let directives: std::collections::HashMap<String, String> =
-            redis::cmd("CONFIG").arg("GET").arg("databases").query(&mut server)?;
-        assert_eq!(directives["databases"], "16");
-        let info: redis::InfoDict = redis::cmd("INFO").query(&mut server)?;
-        assert_eq!(info.get::<String>("tcp_port"), Some(program.port()));
-    }
-    assert!(program.stop().status.success());
-    Ok(())
 }
 
 #[test]
