@@ -41,6 +41,7 @@
 //! | [`execute`] | the one door to the data: find, admit, lock, run, encode, unlock, tell |
 //! | [`command`] | one row for each command, one file for each family |
 //! | [`instance`] | what all clients share: who is connected, what was counted, the slow log |
+//! | [`persist`] | data as bytes: DUMP's payloads and snapshots, checked to the last byte |
 //! | [`keyspace`] | shards with a lock each, the views that commands get, expiry |
 //! | [`value`] | the data types, which know no protocol and no commands |
 //! | [`protocol`], [`glob`], [`config`], [`clock`], [`error`], [`limits`] | what everyone may use |
@@ -84,6 +85,7 @@ pub mod glob;
 pub mod instance;
 pub mod keyspace;
 pub mod limits;
+pub mod persist;
 pub mod protocol;
 mod server;
 mod session;

@@ -90,6 +90,15 @@ pub const SCAN_STEPS_PER_SHARD_MAX: usize = 32;
 /// fill all memory.
 pub const RANDOM_REPEATS_COUNT_MAX: usize = 1 << 24;
 
+/// What is read of a snapshot at a time.
+pub const SNAPSHOT_BUFFER_BYTES: usize = 64 * 1024;
+/// The largest compact collection that is loaded, as Redis makes none that is larger.
+pub const PACK_BYTES_MAX: usize = 1 << 30;
+/// Longest text that a snapshot can hold as an integer of 32 bits, as Redis tries.
+pub const SNAPSHOT_INTEGER_TEXT_BYTES_MAX: usize = 11;
+/// Strings up to this length are never compressed in a snapshot.
+pub const UNCOMPRESSED_BYTES_MAX: usize = 20;
+
 /// Longest string that is reported, and in Redis stored, as `embstr`.
 pub const EMBSTR_BYTES_MAX: usize = 44;
 /// The most that a string which grows keeps in reserve.

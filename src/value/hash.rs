@@ -8,7 +8,7 @@ mod packed;
 mod table;
 
 use super::limits::EncodingLimits;
-use super::listpack::Element;
+use super::listpack::{Element, Listpack};
 use super::set::scan_positions;
 use packed::Packed;
 use table::Table;
@@ -52,6 +52,23 @@ impl Default for Hash {
 }
 
 impl Hash {
+    /// A compact hash that was stored whole: fields and values in turn, no field twice.
+    pub fn from_pack(pack: Listpack, limits: &EncodingLimits) -> Self {
+        let mut hash = Self { fields: Fields::Packed(Packed::new(pack)) };
+        if hash.len() > limits.hash_max_listpack_entries {
+            hash.make_table();
+        }
+        hash
+    }
+
+    /// Fields and values in turn, if the hash is compact; deadlines are not in it.
+    pub fn as_pack(&self) -> Option<&Listpack> {
+        match &self.fields {
+            Fields::Packed(packed) => Some(packed.pack()),
+            Fields::Table(_) => None,
+        }
+    }
+
     /// Number of fields stored, those past their deadline included.
     pub fn len(&self) -> usize {
         match &self.fields {
@@ -159,6 +176,15 @@ impl Hash {
     /// many in no order.
     pub fn iter(&self) -> impl Iterator<Item = (Text<'_>, Text<'_>)> + '_ {
         self.iter_live(0)
+    }
+
+    /// The same with the deadlines.
+    pub fn iter_stored(&self) -> impl Iterator<Item = (Text<'_>, Stored<'_>)> + '_ {
+        let (packed, table) = match &self.fields {
+            Fields::Packed(packed) => (Some(packed.iter_stored()), None),
+            Fields::Table(table) => (None, Some(table.iter_stored())),
+        };
+        packed.into_iter().flatten().chain(table.into_iter().flatten())
     }
 
     /// The same without fields past their deadline.

@@ -20,8 +20,10 @@ pub struct List {
     outgrown: bool,
 }
 
+/// A part of a list.
 #[derive(Debug, Clone)]
-enum Node {
+pub enum Node {
+    /// Elements, at least one.
     Packed(Listpack),
     /// One element that is larger than a node.
     Plain(Box<[u8]>),
@@ -160,12 +162,29 @@ impl List {
         let limit = NodeLimit::new(limits);
         let mut list = Self { outgrown: true, ..Self::default() };
         elements.for_each(|element| list.push_expected(End::Right, &element, limit));
+        list.with_encoding_by_size(limit)
+    }
+
+    /// A list of nodes that were stored as they are.
+    pub fn from_nodes(nodes: impl IntoIterator<Item = Node>, limits: &EncodingLimits) -> Self {
+        let is_used = |node: &Node| !matches!(node, Node::Packed(pack) if pack.is_empty());
+        let nodes: VecDeque<Node> = nodes.into_iter().filter(is_used).collect();
+        let len = nodes.iter().map(Node::len).sum();
+        Self { nodes, len, outgrown: true }.with_encoding_by_size(NodeLimit::new(limits))
+    }
+
+    /// The parts that the list consists of.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    fn with_encoding_by_size(mut self, limit: NodeLimit) -> Self {
         let fits = |node: &Node| match node {
             Node::Packed(pack) => limit.admits(pack.size_bytes(), pack.len()),
             Node::Plain(_) => false,
         };
-        list.outgrown = list.nodes.len() > 1 || !list.nodes.iter().all(fits);
-        list
+        self.outgrown = self.nodes.len() > 1 || !self.nodes.iter().all(fits);
+        self
     }
 
     /// Adds elements at one end, one after the other.

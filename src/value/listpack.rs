@@ -26,7 +26,7 @@ pub struct Listpack {
 }
 
 /// An element: bytes, or the integer whose digits they would be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Element<'a> {
     /// Bytes that are no integer.
     Bytes(&'a [u8]),
@@ -102,6 +102,9 @@ impl Listpack {
     }
 
     /// A pack from bytes in Redis's format, if they are one through and through.
+    ///
+    /// Digits that stand there as text become an integer, as if they had been pushed: elements are
+    /// compared by their form.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         let total = u32::from_le_bytes(*bytes.first_chunk::<4>()?);
         let count = u16::from_le_bytes([*bytes.get(4)?, *bytes.get(5)?]);
@@ -113,8 +116,13 @@ impl Listpack {
         }
         let end = bytes.len() - 1;
         let (mut at, mut seen) = (HEADER_BYTES, 0usize);
+        let mut is_usual = true;
         while at < end {
-            let (_, body) = decode_checked(&bytes[at..end])?;
+            let (element, body) = decode_checked(&bytes[at..end])?;
+            is_usual &= match element {
+                Element::Bytes(text) => Element::new(text) == element,
+                Element::Int(_) => true,
+            };
             let back = back_bytes(body);
             let mut expected = Vec::with_capacity(back);
             write_back(body, &mut expected);
@@ -125,7 +133,11 @@ impl Listpack {
             seen += 1;
         }
         let counted = count == COUNT_UNKNOWN || usize::from(count) == seen;
-        (at == end && counted).then_some(Self { bytes })
+        if at != end || !counted {
+            return None;
+        }
+        let pack = Self { bytes };
+        Some(if is_usual { pack } else { pack.iter().collect() })
     }
 
     /// Length of the whole pack in bytes.
@@ -375,6 +387,14 @@ impl Listpack {
         let total =
             u32::try_from(self.bytes.len()).expect("a pack is kept far below 4 GB by its owner");
         self.bytes[..4].copy_from_slice(&total.to_le_bytes());
+    }
+}
+
+impl<'a> FromIterator<Element<'a>> for Listpack {
+    fn from_iter<T: IntoIterator<Item = Element<'a>>>(elements: T) -> Self {
+        let mut pack = Self::new();
+        elements.into_iter().for_each(|element| pack.push(&element.bytes()));
+        pack
     }
 }
 
@@ -665,6 +685,14 @@ mod tests {
                 assert_eq!(pack.iter().count(), pack.iter().rev().count());
             }
         }
+    }
+
+    #[test]
+    fn digits_that_came_as_text_are_found() {
+        let bytes = b"\x0e\0\0\0\x02\0\x8212\x03\x81x\x02\xff";
+        let pack = Listpack::from_bytes(bytes.to_vec()).unwrap();
+        assert_eq!(pack.iter().collect::<Vec<_>>(), [Element::Int(12), Element::Bytes(b"x")]);
+        assert!(pack.find(b"12", 0, 1).is_some());
     }
 
     #[test]

@@ -15,10 +15,10 @@ mod sorted_set;
 mod string;
 pub mod subsequence;
 
-pub use hash::Hash;
+pub use hash::{Hash, Stored};
 pub use intset::Intset;
 pub use limits::EncodingLimits;
-pub use list::{End, List};
+pub use list::{End, List, Node};
 pub use listpack::{Element, Listpack};
 pub use set::Set;
 pub use sorted_set::SortedSet;

@@ -35,6 +35,25 @@ impl Set {
         }
     }
 
+    /// A set of integers that was stored whole.
+    pub fn from_ints(ints: Intset, limits: &EncodingLimits) -> Self {
+        let is_large = ints.len() > limits.set_max_intset_entries;
+        Self::Ints(ints).outgrown(is_large)
+    }
+
+    /// A compact set that was stored whole; no member occurs twice.
+    pub fn from_pack(pack: Listpack, limits: &EncodingLimits) -> Self {
+        let is_large = pack.len() > limits.set_max_listpack_entries;
+        Self::Packed(pack).outgrown(is_large)
+    }
+
+    fn outgrown(mut self, is_large: bool) -> Self {
+        if is_large {
+            self.make_table(0);
+        }
+        self
+    }
+
     /// Number of members.
     pub fn len(&self) -> usize {
         match self {

@@ -36,6 +36,34 @@ impl SortedSet {
         }
     }
 
+    /// A compact sorted set that was stored whole: members and scores in turn, no member twice. Members
+    /// out of order are put in order. `None` if a score is no number.
+    pub fn from_pack(pack: Listpack, limits: &EncodingLimits) -> Option<Self> {
+        let mut is_ordered = true;
+        let mut former: Option<Scored<'_>> = None;
+        let mut elements = pack.iter();
+        while let Some(member) = elements.next() {
+            let score = match elements.next()? {
+                Element::Int(score) => score as f64,
+                Element::Bytes(text) => parse_double(text)?,
+            };
+            let member = member.bytes();
+            is_ordered &= former.is_none_or(|(other, former_score)| {
+                former_score < score || (former_score == score && other < member)
+            });
+            former = Some((member, score));
+        }
+        let is_large = pack.len() / 2 > limits.zset_max_listpack_entries;
+        let mut sorted_set = Self::Packed(pack);
+        if is_large || !is_ordered {
+            sorted_set.make_ranked();
+        }
+        if !is_large && let Self::Ranked(ranked) = &sorted_set {
+            sorted_set = Self::Packed(packed(ranked));
+        }
+        Some(sorted_set)
+    }
+
     /// An empty sorted set for a result that is yet to be settled. A listpack would already lose the
     /// sign of a zero.
     pub fn ranked() -> Self {
@@ -122,14 +150,7 @@ impl SortedSet {
             && longest_member <= limits.zset_max_listpack_value;
         match self {
             Self::Packed(_) if !fits => self.make_ranked(),
-            Self::Ranked(ranked) if fits => {
-                let mut pack = Listpack::new();
-                ranked.iter_from(0).for_each(|(member, score)| {
-                    pack.push(member);
-                    pack.push(&score_text(score));
-                });
-                *self = Self::Packed(pack);
-            }
+            Self::Ranked(ranked) if fits => *self = Self::Packed(packed(ranked)),
             _ => {}
         }
     }
@@ -241,6 +262,15 @@ impl SortedSet {
         }
         next
     }
+}
+
+fn packed(ranked: &Ranked) -> Listpack {
+    let mut pack = Listpack::new();
+    ranked.iter_from(0).for_each(|(member, score)| {
+        pack.push(member);
+        pack.push(&score_text(score));
+    });
+    pack
 }
 
 fn insert_packed(pack: &mut Listpack, member: &[u8], score: f64) {

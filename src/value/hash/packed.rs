@@ -17,6 +17,14 @@ pub(super) struct Packed {
 const NEVER: u64 = u64::MAX;
 
 impl Packed {
+    pub(super) fn new(pack: Listpack) -> Self {
+        Self { pack, deadlines_ms: None }
+    }
+
+    pub(super) fn pack(&self) -> &Listpack {
+        &self.pack
+    }
+
     pub(super) fn len(&self) -> usize {
         self.pack.len() / 2
     }

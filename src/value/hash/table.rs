@@ -128,6 +128,13 @@ impl Table {
         Some((Element::Bytes(field), Element::Bytes(value)))
     }
 
+    pub(super) fn iter_stored(&self) -> impl Iterator<Item = (Text<'_>, Stored<'_>)> {
+        self.fields.iter().enumerate().map(|(position, (field, value))| {
+            let (value, deadline_ms) = (Element::Bytes(value), self.deadline_ms(position));
+            (Element::Bytes(field), Stored { value, deadline_ms })
+        })
+    }
+
     pub(super) fn iter_live(&self, now_ms: u64) -> impl Iterator<Item = (Text<'_>, Text<'_>)> {
         let any_due = self.earliest_deadline_ms().is_some_and(|earliest| earliest <= now_ms);
         let live = self

@@ -1,0 +1,17 @@
+//! Data as bytes, in Redis's own format (RDB): single values for DUMP and RESTORE, and whole files.
+//!
+//! What is read is hostile until it was checked: no length is believed, nothing is allocated by one,
+//! and an error says at which byte it is and why. Nothing here knows commands, clients or locks.
+
+mod checksum;
+mod code;
+mod decode;
+mod encode;
+mod error;
+mod lzf;
+mod payload;
+mod reader;
+mod ziplist;
+
+pub use error::{Fault, LoadError};
+pub use payload::{PayloadError, dump, restore};
