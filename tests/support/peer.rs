@@ -100,6 +100,10 @@ impl RealRedis {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for RealRedis {

@@ -1,0 +1,82 @@
+//! What the benchmarks share: both servers on free ports, requests by the thousand, and tables.
+
+#![allow(dead_code, reason = "each benchmark uses its own part of this")]
+
+#[path = "../../support/mod.rs"]
+mod tests;
+
+pub use tests::client::{Client, frame};
+
+use std::net::SocketAddr;
+use tests::peer::RealRedis;
+use tests::program::Program;
+
+/// A server that is measured, ended with this value.
+pub struct Measured {
+    /// How it is called in a table.
+    pub name: &'static str,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The number of its process.
+    pub process: u32,
+    _running: Running,
+}
+
+#[allow(dead_code, reason = "held for what happens when it is dropped")]
+enum Running {
+    Redist(Program),
+    Redis(RealRedis),
+}
+
+impl Measured {
+    /// The program of this build.
+    pub fn redist() -> Self {
+        let program = Program::on_a_free_port();
+        let (address, process) = (program.address, program.id());
+        Self { name: "redist", address, process, _running: Running::Redist(program) }
+    }
+
+    /// The redis-server that is installed, if one is.
+    pub fn redis() -> Option<Self> {
+        let real = RealRedis::start(&[])?;
+        let (address, process) = (real.address(), real.id());
+        Some(Self { name: "Redis", address, process, _running: Running::Redis(real) })
+    }
+
+    /// A connection to it.
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// Its resident memory in bytes, where the system tells.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+        Some(kilobytes * 1024)
+    }
+}
+
+/// Sends requests, many at a time, and expects no error in reply.
+pub fn load(client: &mut Client, requests: impl Iterator<Item = Vec<u8>>) {
+    /// Few enough for both sides' socket buffers to hold the replies until they are read.
+    const PIPELINED: usize = 500;
+    let mut requests = requests.peekable();
+    while requests.peek().is_some() {
+        let batch: Vec<Vec<u8>> = requests.by_ref().take(PIPELINED).collect();
+        client.send(&batch.concat()).expect("the server reads");
+        for _ in &batch {
+            let reply = client.read().expect("the server answers").to_string();
+            assert!(!reply.starts_with('-'), "{reply}");
+        }
+    }
+}
+
+/// Prints a table as Markdown: the first column to the left, numbers to the right.
+pub fn print_table(head: &[&str], rows: &[Vec<String>]) {
+    let line = |cells: &[String]| println!("| {} |", cells.join(" | "));
+    line(&head.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>());
+    let rule = |index: usize| if index == 0 { "---" } else { "---:" }.to_owned();
+    line(&(0..head.len()).map(rule).collect::<Vec<_>>());
+    rows.iter().for_each(|row| line(row));
+}
