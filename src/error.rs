@@ -426,6 +426,15 @@ impl CommandError {
         Self::Bytes([before.as_bytes(), c_string(word)].concat())
     }
 
+    /// A command that a subscriber who speaks RESP2 may not run; its name.
+    pub fn subscribed(name: &str) -> Self {
+        let text = format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+             are allowed in this context"
+        );
+        Self::Text(Cow::Owned(text))
+    }
+
     /// CLIENT SETINFO of a value with spaces in it.
     pub fn invalid_client_info(option: &[u8]) -> Self {
         const WHY: &[u8] = b" cannot contain spaces, newlines or special characters.";

@@ -69,7 +69,7 @@ fn dispatch(
         Ok(None) => {}
         Ok(Some(found)) => match admit(found, client, request) {
             Ok(()) if is_paused(instance, client, found) => return Execution::AfterPause,
-            Ok(()) if found.spec.flags.has(Flags::BLOCKING) && !out.is_empty() => {
+            Ok(()) if !out.is_empty() && runs_after_replies(client, found) => {
                 return Execution::AfterReplies;
             }
             Ok(()) => return run(instance, client, found, request, out),
@@ -168,12 +168,22 @@ fn admit(found: Found, client: &Client, request: &Request) -> Result<(), Command
     if client.must_authenticate() && !spec.flags.has(Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
     }
+    if client.is_subscriber() && !spec.flags.has(Flags::SUBSCRIBER) {
+        return Err(CommandError::subscribed(&found.full_name()));
+    }
     let works_on_keys =
         matches!(spec.handler, Handler::Read(_) | Handler::Write(_) | Handler::Walk(_));
     if works_on_keys && client.record.monitor.is_on() {
         return Err(CommandError::MONITORS_ONLY);
     }
     Ok(())
+}
+
+/// Whether earlier replies are on their way before a command runs: it may wait for long, or let go
+/// ahead of its own reply what others have sent.
+fn runs_after_replies(client: &Client, found: Found) -> bool {
+    let flags = found.spec.flags;
+    flags.has(Flags::BLOCKING) || (flags.has(Flags::SUBSCRIBER) && client.record.outbox().is_some())
 }
 
 /// Whether a command has to wait for the end of a pause (CLIENT PAUSE).

@@ -21,6 +21,38 @@ pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
     Matcher { pattern, fold: |byte: u8| byte.to_ascii_lowercase() }.matches(text)
 }
 
+/// The literal texts that a pattern begins and ends with: whatever it matches begins and ends so too.
+/// A pattern without wildcards is both.
+pub fn literal_ends(pattern: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut beginning = None;
+    let mut text = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = pattern.get(at) {
+        match byte {
+            b'*' | b'?' | b'[' => {
+                beginning.get_or_insert_with(|| text.clone());
+                text.clear();
+                at = if byte == b'[' { class_end(pattern, at + 1) } else { at + 1 };
+            }
+            b'\\' if at + 1 < pattern.len() => {
+                text.push(pattern[at + 1]);
+                at += 2;
+            }
+            literal => {
+                text.push(literal);
+                at += 1;
+            }
+        }
+    }
+    (beginning.unwrap_or_else(|| text.clone()), text)
+}
+
+/// Where a class ends whose `[` stands right before `at`.
+fn class_end(pattern: &[u8], at: usize) -> usize {
+    let any = Matcher { pattern, fold: |byte: u8| byte };
+    any.class_match(at, 0).1
+}
+
 struct Matcher<'p, F> {
     pattern: &'p [u8],
     /// What two bytes have to agree in.
@@ -89,7 +121,13 @@ impl<F: Fn(u8) -> u8> Matcher<'_, F> {
     }
 
     /// A class whose `[` stands right before `at`.
-    fn class(&self, mut at: usize, byte: u8) -> Option<usize> {
+    fn class(&self, at: usize, byte: u8) -> Option<usize> {
+        let (matches, next) = self.class_match(at, byte);
+        matches.then_some(next)
+    }
+
+    /// Whether it takes this byte, and what follows it.
+    fn class_match(&self, mut at: usize, byte: u8) -> (bool, usize) {
         let negated = self.pattern.get(at) == Some(&b'^');
         if negated {
             at += 1;
@@ -113,7 +151,7 @@ impl<F: Fn(u8) -> u8> Matcher<'_, F> {
                 }
             }
         };
-        (found != negated).then_some(next)
+        (found != negated, next)
     }
 
     /// The ends may come in either order. They change case after they were put in order, as in Redis.

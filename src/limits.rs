@@ -32,12 +32,20 @@ pub const GLANCE_MS: u64 = 1;
 pub const GLANCE_BYTES_MAX: usize = 1024 * 1024;
 /// How long a sleeping client's connection goes without a look whether the peer is still there.
 pub const HANG_UP_LOOK_MS: u64 = 500;
-/// What may wait for a client that others send to, as Redis's `client-output-buffer-limit pubsub`.
-pub const OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What others send may wait up to this where `client-output-buffer-limit` sets no limit, as for a
+/// client that monitors and does not read. Redis would fill its memory.
+pub const UNLIMITED_OUTBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// From this length on what is sent to many clients lies in memory once, not in the queue of each.
+pub const SHARED_NOTICE_BYTES_MIN: usize = 4 * 1024;
 /// From here on a client's own replies wait for room in its outbox.
 pub const OUTBOX_REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// What a session takes in while its peer does not read, as Redis's client-query-buffer-limit.
 pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Locks among which channels are spread: 2^TOPIC_SHARD_BITS.
+pub const TOPIC_SHARD_BITS: u32 = 6;
+/// How much of the beginning or end of a pattern it is found by.
+pub const PATTERN_INDEX_BYTES_MAX: usize = 64;
 
 /// Stack of a worker thread. Only pages that are touched take memory.
 pub const WORKER_STACK_BYTES: usize = 512 * 1024;
@@ -109,6 +117,6 @@ pub const INTEGER_TEXT_BYTES_MAX: usize = 20;
 const _: () = assert!(UNAUTHENTICATED_BULK_BYTES_MAX < LARGE_BULK_BYTES_MIN as i64);
 const _: () = assert!(READ_BUFFER_BYTES < LARGE_BULK_BYTES_MIN);
 const _: () = assert!(SHARD_BITS <= 16, "the shard is part of a 48-bit SCAN cursor");
-const _: () = assert!(OUTBOX_REPLY_BYTES_MAX < OUTBOX_BYTES_MAX);
+const _: () = assert!(OUTBOX_REPLY_BYTES_MAX < UNLIMITED_OUTBOX_BYTES_MAX);
 const _: () =
     assert!(STOP_GRACE_MS + 2 * WAKE_PATIENCE_MS < 1000, "a stop takes less than a second");

@@ -271,6 +271,8 @@ fn no_write_happens_once_the_pause_is_confirmed() {
 fn one_who_monitors_and_does_not_read_is_cut_off_and_delays_nobody() {
     let mut host = Host::start();
     let (mut lazy, id) = host.client();
+    let limit = "CONFIG SET client-output-buffer-limit 'normal 32mb 0 0'";
+    assert_eq!(host.admin.ask(limit), "+OK");
     assert_eq!(lazy.ask("MONITOR"), "+OK");
     let word = "z".repeat(1024 * 1024);
     let started = Instant::now();

@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "PING",
         arity: Arity::at_least(1),
         handler: Handler::Client(ping),
-        flags: Flags::FAST.and(Flags::CONNECTION),
+        flags: Flags::FAST.and(Flags::CONNECTION).and(Flags::SUBSCRIBER),
         since: "1.0.0",
         summary: "Returns the server's liveliness response.",
         syntax: "[message]",
@@ -82,7 +82,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "QUIT",
         arity: Arity::at_least(1),
         handler: Handler::Client(quit),
-        flags: ALWAYS,
+        flags: ALWAYS.and(Flags::SUBSCRIBER),
         since: "1.0.0",
         summary: "Closes the connection.",
         syntax: "",
@@ -94,7 +94,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "RESET",
         arity: Arity::exactly(1),
         handler: Handler::Client(reset),
-        flags: ALWAYS,
+        flags: ALWAYS.and(Flags::SUBSCRIBER),
         since: "6.2.0",
         summary: "Resets the connection.",
         syntax: "",
@@ -103,13 +103,18 @@ pub(super) const COMMANDS: &[Spec] = &[
     },
 ];
 
-fn ping<'v>(_: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
+fn ping<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let mut rest = args.rest();
-    match (rest.next(), rest.next()) {
-        (None, _) => Ok(Reply::status("PONG")),
-        (Some(message), None) => Ok(Reply::bulk(message)),
-        _ => Err(CommandError::Arity("ping".into())),
+    let message = rest.next();
+    if rest.next().is_some() {
+        return Err(CommandError::Arity("ping".into()));
     }
+    if context.client.is_subscriber() {
+        // In the shape of a message.
+        let message = message.unwrap_or_default();
+        return Ok(Reply::Array(vec![Reply::text("pong"), Reply::bulk(message)]));
+    }
+    Ok(message.map_or_else(|| Reply::status("PONG"), Reply::bulk))
 }
 
 fn echo<'v>(_: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -239,6 +244,9 @@ fn reset<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     let Context { instance, client, .. } = context;
     let instance: &Instance = instance;
     instance.clients.remove_monitor(client.id());
+    instance.pubsub.leave(&client.record);
+    // Messages that came before go ahead of the reply.
+    client.record.send_held();
     client.reset();
     Ok(Reply::status("RESET"))
 }

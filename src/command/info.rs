@@ -7,7 +7,7 @@
 use super::args::Args;
 use super::spec::{Arity, Context, Flags, Handler, Spec};
 use super::table::{self, Found};
-use crate::instance::{ClientRecord, DatabaseUse, Instance, MemoryUse, Patience, Tally};
+use crate::instance::{ClientRecord, DatabaseUse, Instance, MemoryUse, Patience, Tally, Topic};
 use crate::protocol::{Outcome, Reply};
 use std::cell::OnceCell;
 use std::fmt::{Display, Write};
@@ -330,10 +330,14 @@ fn stats(report: &Report<'_>, out: &mut Fields) {
     ]);
     out.add("keyspace_hits", stats.hits());
     out.add("keyspace_misses", stats.misses());
+    for (name, topic) in [
+        ("pubsub_channels", Topic::Channel),
+        ("pubsub_patterns", Topic::Pattern),
+        ("pubsubshard_channels", Topic::ShardChannel),
+    ] {
+        out.add(name, report.instance().pubsub.count(topic));
+    }
     out.add_zeros(&[
-        "pubsub_channels",
-        "pubsub_patterns",
-        "pubsubshard_channels",
         "latest_fork_usec",
         "total_forks",
         "migrate_cached_sockets",

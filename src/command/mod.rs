@@ -30,6 +30,7 @@ mod list;
 mod lolwut;
 mod memory;
 mod object;
+mod pubsub;
 mod replication;
 mod scan;
 mod server;

@@ -196,6 +196,8 @@ impl Flags {
     pub const READ_ONLY: Self = Self(1 << 21);
     /// Only for a client that has said ASKING.
     pub const ASKING: Self = Self(1 << 22);
+    /// Allowed to a client that subscribes to something and speaks RESP2.
+    pub const SUBSCRIBER: Self = Self(1 << 25);
     /// Between servers, or for their developers: COMMAND DOCS marks it.
     pub const SYSTEM: Self = Self(1 << 23);
 

@@ -4,7 +4,7 @@ use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, expire, function, geo, geo_search, hash,
     hash_expiry, hyperloglog, info, introspection, key, latency, list, lolwut, memory, object,
-    replication, scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra,
+    pubsub, replication, scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra,
     sorted_set_range, string,
 };
 use crate::protocol::Request;
@@ -29,6 +29,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Generic, object::COMMANDS),
     (Group::Generic, sort::COMMANDS),
     (Group::Generic, replication::WAITING_COMMANDS),
+    (Group::PubSub, pubsub::COMMANDS),
     (Group::Server, database::COMMANDS),
     (Group::Connection, connection::COMMANDS),
     (Group::Connection, client::COMMANDS),

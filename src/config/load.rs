@@ -277,14 +277,22 @@ mod tests {
 
     #[test]
     fn what_holds_anyway_is_no_warning() {
-        let file = "tcp-backlog 128\nappendonly no\nsave \"\"\nhz 10\n\
-                    client-output-buffer-limit normal 0 0 0\nclient-output-buffer-limit pubsub 32mb 0 0\n";
+        let file = "tcp-backlog 128\nappendonly no\nsave \"\"\nhz 10\n";
         assert_eq!(load(&["-"], &[], file, &[]), "");
-        let file = "hz 50\nappendonly yes\nhz 60\nclient-output-buffer-limit normal 1gb 0 0\n";
+        let file = "hz 50\nappendonly yes\nhz 60\n";
         assert_eq!(
             load(&["-"], &[], file, &["hz", "appendonly"]),
-            "10 | no | directive 'hz' has no effect yet | directive 'appendonly' has no effect yet | \
-             directive 'client-output-buffer-limit' has no effect yet"
+            "10 | no | directive 'hz' has no effect yet | directive 'appendonly' has no effect yet"
+        );
+    }
+
+    #[test]
+    fn lines_of_classes_add_up() {
+        let file = "client-output-buffer-limit normal 1gb 0 0\n\
+                    client-output-buffer-limit replica 1kb 2 3\n";
+        assert_eq!(
+            load(&["-"], &[], file, &["client-output-buffer-limit"]),
+            "normal 1073741824 0 0 slave 1024 2 3 pubsub 33554432 8388608 60"
         );
     }
 

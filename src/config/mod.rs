@@ -7,6 +7,7 @@
 //!
 //! Knows no commands, no clients and no sockets; files are read and written here and nowhere above.
 
+mod buffer_limits;
 mod current;
 mod directives;
 mod file;
@@ -17,6 +18,7 @@ mod rewrite;
 mod settings;
 mod value;
 
+pub use buffer_limits::{BufferLimit, BufferLimits};
 pub use current::{Config, Refusal};
 pub use directives::{Change, Directive, Given, KNOWN, SECTIONS, Section, all, all_names, find};
 pub use help::help;

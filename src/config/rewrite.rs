@@ -76,7 +76,7 @@ fn rewritten(old: &str, settings: &Settings) -> String {
     for directive in directives::all().filter(|directive| directive.has_effect()) {
         let value = directive.get(settings);
         match said.get(directive.name).map(Vec::as_slice) {
-            Some([.., last]) if last.value.as_ref() == Some(&value) => {}
+            Some(said) if value_said(directive, said).as_ref() == Some(&value) => {}
             Some(said) => {
                 said.iter().for_each(|said| lines[said.line] = None);
                 lines[said[0].line] = Some(line(directive, &value));
@@ -97,11 +97,22 @@ fn rewritten(old: &str, settings: &Settings) -> String {
 struct Said {
     /// Index of the line.
     line: usize,
-    /// `None` if the directive does not take it.
-    value: Option<Value>,
+    /// The words behind the directive's name.
+    words: Vec<String>,
 }
 
-/// The lines that say something of each directive, in order. The last one counts.
+/// The value that a directive has by these lines; `None` if it does not take the last of them.
+fn value_said(directive: &Directive, said: &[Said]) -> Option<Value> {
+    let mut settings = Settings::default();
+    let taken = said.iter().map(|said| {
+        let words: Vec<&str> = said.words.iter().map(String::as_str).collect();
+        directive.set(&mut settings, &words)
+    });
+    taken.last()?.ok()?;
+    Some(directive.get(&settings))
+}
+
+/// The lines that say something of each directive, in order.
 fn lines_of_directives(lines: &[Option<String>]) -> HashMap<&'static str, Vec<Said>> {
     let mut found: HashMap<&'static str, Vec<Said>> = HashMap::new();
     for (index, line) in lines.iter().flatten().enumerate() {
@@ -110,12 +121,13 @@ fn lines_of_directives(lines: &[Option<String>]) -> HashMap<&'static str, Vec<Sa
             continue;
         }
         let words = split_inline(line.as_bytes()).unwrap_or_default();
-        let words: Vec<_> = words.iter().map(|word| String::from_utf8_lossy(word)).collect();
-        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-        let Some((name, words)) = words.split_first() else { continue };
-        if let Some(directive) = directives::find(name) {
-            let value = directive.kind.parse(words).ok();
-            found.entry(directive.name).or_default().push(Said { line: index, value });
+        let mut words: Vec<String> =
+            words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        if words.is_empty() {
+            continue;
+        }
+        if let Some(directive) = directives::find(&words.remove(0)) {
+            found.entry(directive.name).or_default().push(Said { line: index, words });
         }
     }
     found
@@ -181,6 +193,14 @@ mod tests {
         check(file, &[], file);
         check("port auto\n", &[("port", "0")], "port auto\n");
         check("proto-max-bulk-len 536870912", &[], "proto-max-bulk-len 536870912\n");
+        let limits = "client-output-buffer-limit normal 0 0 0\nport 1\n\
+                      client-output-buffer-limit replica 256mb 64mb 60\n";
+        check(limits, &[("port", "1")], limits);
+        check(
+            limits,
+            &[("port", "1"), ("client-output-buffer-limit", "pubsub 1 2 3")],
+            "client-output-buffer-limit normal 0 0 0 slave 268435456 67108864 60 pubsub 1 2 3\nport 1\n",
+        );
     }
 
     #[test]

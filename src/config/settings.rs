@@ -1,5 +1,6 @@
 //! The values of the directives that redist goes by, each with its type.
 
+use super::buffer_limits::BufferLimits;
 use super::directives;
 use super::value::Value;
 
@@ -36,6 +37,8 @@ settings! {
     requirepass: String,
     /// Longest argument in bytes.
     proto_max_bulk_len: i64,
+    /// How much may wait for clients that read too slowly.
+    client_output_buffer_limit: BufferLimits,
     /// Number of databases.
     databases: usize,
     /// The least important log lines that are written.

@@ -1,11 +1,13 @@
 //! What is known of a client: what its own thread keeps, and what others may see and do.
 
 use super::gauge::{Gauge, Switch};
-use super::outbox::Outbox;
+use super::notice::Notice;
+use super::outbox::{Outbox, Put};
 use super::parking::{Parking, Patience, Unblock, Wake};
-use crate::config::Settings;
+use super::pubsub::Subscriptions;
+use crate::config::{BufferLimit, BufferLimits, Settings};
 use crate::keyspace::Effects;
-use crate::limits;
+use crate::limits::{self, UNLIMITED_OUTBOX_BYTES_MAX};
 use crate::protocol::Protocol;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -46,6 +48,8 @@ pub struct ClientRecord {
     pub no_touch: Switch,
     /// MONITOR; set by the registry.
     pub monitor: Switch,
+    /// What it subscribes to.
+    pub subscriptions: Subscriptions,
     /// CLIENT REPLY OFF: it is not even told what it monitors.
     pub muted: Switch,
     /// Bytes received and not yet answered.
@@ -62,6 +66,8 @@ pub struct ClientRecord {
     pub input_bytes: Gauge,
     /// Bytes written to it.
     pub output_bytes: Gauge,
+    /// Since when, in unix milliseconds, more waits for it than its soft limit; 0 while it does not.
+    pub slow_since_ms: Gauge,
     /// The last command: its number in the table, or `u64::MAX`.
     command: Gauge,
     texts: Mutex<ClientTexts>,
@@ -104,6 +110,7 @@ impl ClientRecord {
             no_evict: Switch::default(),
             no_touch: Switch::default(),
             monitor: Switch::default(),
+            subscriptions: Subscriptions::default(),
             muted: Switch::default(),
             query_bytes: Gauge::default(),
             args_bytes: Gauge::default(),
@@ -112,6 +119,7 @@ impl ClientRecord {
             reply_peak_bytes: Gauge::default(),
             input_bytes: Gauge::default(),
             output_bytes: Gauge::default(),
+            slow_since_ms: Gauge::default(),
             command: Gauge::new(u64::MAX),
             texts: Mutex::new(texts),
             wire,
@@ -125,9 +133,15 @@ impl ClientRecord {
         self.texts.lock().expect("setting a text does not panic")
     }
 
-    /// The queue through which others write to this client; made when first asked for.
+    /// The queue through which others write to this client; made when first asked for, by a command
+    /// of the client itself. Its session then empties it.
     pub fn open_outbox(&self) -> &Outbox {
-        self.outbox.get_or_init(Outbox::default)
+        self.outbox.get_or_init(|| Outbox::new(self.speaks()))
+    }
+
+    /// The protocol that it has chosen.
+    pub fn speaks(&self) -> Protocol {
+        Protocol::with_number(self.protocol.get())
     }
 
     /// The queue, if anybody has asked for it.
@@ -135,17 +149,44 @@ impl ClientRecord {
         self.outbox.get()
     }
 
-    /// Sends bytes to this client from any thread; a client that reads too slowly is cut off.
-    pub fn push(&self, bytes: &[u8]) {
-        if !self.open_outbox().put(bytes, limits::OUTBOX_BYTES_MAX) {
-            self.kill();
+    /// Sends this client from any thread what it has not asked for. Whether it is there to get it: a
+    /// client that reads too slowly is cut off.
+    pub fn push(&self, notice: &Notice, limits: &BufferLimits) -> bool {
+        let hard_bytes = match self.buffer_limit(limits).hard_bytes {
+            0 => UNLIMITED_OUTBOX_BYTES_MAX,
+            bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
+        };
+        match self.open_outbox().push(notice, hard_bytes) {
+            Put::Queued => true,
+            Put::Closed => false,
+            Put::Full => {
+                self.kill_as_too_slow();
+                false
+            }
         }
     }
 
-    /// Sends a reply of the client's own thread behind what others have sent.
-    pub fn push_reply(&self, bytes: &[u8]) {
-        // No bound, hence no wait. If the client is gone its thread finds out by itself.
-        self.open_outbox().put_patiently(bytes, usize::MAX, Duration::ZERO);
+    /// The limit of its class.
+    pub fn buffer_limit(&self, limits: &BufferLimits) -> BufferLimit {
+        if self.subscriptions.is_empty() { limits.normal } else { limits.pubsub }
+    }
+
+    /// Sends ahead of the reply to the client's command what others have sent since it began.
+    pub fn send_held(&self) {
+        if let Some(outbox) = self.outbox() {
+            outbox.release();
+            outbox.hold();
+        }
+    }
+
+    /// Ends the connection of a client for which more waits than its limit allows.
+    pub fn kill_as_too_slow(&self) {
+        log::warn!(
+            "Client {} at {} is disconnected: more waits for it than client-output-buffer-limit allows",
+            self.id,
+            self.peer
+        );
+        self.kill();
     }
 
     /// Ends the connection now, whatever it does.
@@ -176,7 +217,11 @@ impl ClientRecord {
     /// time, until something happens.
     pub fn block(&self, time: Option<Duration>) -> Wake {
         let patience = if time.is_some() { Patience::Bounded } else { Patience::Endless };
-        self.parking.block(patience, time, || true, || self.wire.has_hung_up())
+        // Its reply is far away: what others send need not wait for it.
+        self.outbox().inspect(|outbox| outbox.release());
+        let wake = self.parking.block(patience, time, || true, || self.wire.has_hung_up());
+        self.outbox().inspect(|outbox| outbox.hold());
+        wake
     }
 
     /// Lets the client's thread wait for the end of a pause. `false` if its connection is to end.
@@ -240,6 +285,7 @@ impl ClientRecord {
         size_of::<Self>()
             + size_of::<Client>()
             + texts_bytes
+            + self.subscriptions.memory_bytes()
             + query_bytes
             + gauges.iter().sum::<usize>()
             + self.outbox().map_or(0, Outbox::len)
@@ -289,8 +335,6 @@ pub struct Client {
     pub unsent_bytes: usize,
     /// What those who monitor are to be told once the reply is on its way.
     pub monitor_lines: Vec<u8>,
-    /// Set by MONITOR: its reply goes out before the first line that it makes the client see.
-    pub joins_monitors: bool,
     /// The settings when the current request was read.
     pub settings: Arc<Settings>,
     /// How long the current command has waited, which does not count as running.
@@ -314,7 +358,6 @@ impl Client {
             renamed: false,
             unsent_bytes: 0,
             monitor_lines: Vec::new(),
-            joins_monitors: false,
             settings,
             waited: Duration::ZERO,
             effects: Effects::default(),
@@ -333,6 +376,17 @@ impl Client {
         let wake = self.record.block(time);
         self.waited += started.elapsed();
         wake
+    }
+
+    /// Whether the reply to the current command is not sent.
+    pub fn is_muted(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::SkipThis)
+    }
+
+    /// Whether only commands about subscriptions are admitted: a client that speaks RESP2 cannot tell
+    /// messages from replies.
+    pub fn is_subscriber(&self) -> bool {
+        self.protocol == Protocol::Resp2 && !self.record.subscriptions.is_empty()
     }
 
     /// Selects a database, which must be below the number of databases.

@@ -9,14 +9,18 @@ mod histogram;
 mod janitor;
 mod latency;
 mod memory;
+mod notice;
 mod outbox;
 mod parking;
 mod pause;
 mod process;
+mod pubsub;
 mod registry;
 mod slowlog;
 mod stats;
 mod stop;
+#[cfg(test)]
+pub mod testing;
 
 pub use client::{Client, ClientRecord, ClientTexts, Closing, ReplyMode, Wire};
 pub use gauge::{Gauge, Switch};
@@ -24,10 +28,12 @@ pub use histogram::{Distribution, Histogram};
 pub use janitor::Janitor;
 pub use latency::{LatencyEvent, LatencyMonitor, LatencySample, LatencySeries};
 pub use memory::{DatabaseUse, MemoryUse};
+pub use notice::{Notice, Outgoing};
 pub use outbox::{Outbox, Put};
 pub use parking::{Parking, Patience, Unblock, Wake};
 pub use pause::{Pause, PauseMode};
 pub use process::{CpuTimes, Memory, Process};
+pub use pubsub::{PubSub, Subscriptions, Topic};
 pub use registry::{Registry, SharedRecord};
 pub use slowlog::{SlowEntry, Slowlog};
 pub use stats::{CommandCounters, Rates, Stats, Tally};
@@ -36,6 +42,7 @@ pub use stop::Stop;
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::keyspace::{Due, Keyspace, LockPlan};
+use std::cell::LazyCell;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -50,6 +57,8 @@ pub struct Instance {
     pub clock: Clock,
     /// Who is connected.
     pub clients: Registry,
+    /// What they subscribe to.
+    pub pubsub: PubSub,
     /// Whether they have to wait.
     pub pause: Pause,
     /// What was counted.
@@ -87,6 +96,7 @@ impl Instance {
             config: Config::new(settings),
             clock,
             clients: Registry::default(),
+            pubsub: PubSub::default(),
             pause: Pause::default(),
             stats: Stats::new(command_count),
             stop: Stop::default(),
@@ -134,8 +144,54 @@ impl Instance {
         self.port.load(Ordering::Relaxed)
     }
 
+    /// Sends a message to everyone who subscribes to this channel, by name or by pattern; how often it
+    /// was sent. Waits for no subscriber. While nobody subscribes to anything it costs one load.
+    pub fn publish(&self, channel: &[u8], message: &[u8]) -> usize {
+        self.pubsub.publish(channel, message, self.delivery())
+    }
+
+    /// Sends a message to everyone who subscribes to this shard channel, in the same way.
+    pub fn publish_shard(&self, channel: &[u8], message: &[u8]) -> usize {
+        self.pubsub.publish_shard(channel, message, self.delivery())
+    }
+
+    fn delivery(&self) -> impl FnMut(&ClientRecord, &Notice) -> bool {
+        let settings = LazyCell::new(|| self.config.settings());
+        move |record, notice| record.push(notice, &settings.client_output_buffer_limit)
+    }
+
+    /// Ends a client's connection, whatever it does. `false` if it was gone already.
+    pub fn kill(&self, id: u64) -> bool {
+        let Some(record) = self.clients.kill(id) else { return false };
+        self.pubsub.leave(&record);
+        true
+    }
+
+    /// Disconnects clients for which too much has waited for too long.
+    fn cut_off_slow_clients(&self) {
+        let limits = self.config.settings().client_output_buffer_limit;
+        let now_ms = self.now_ms();
+        for record in self.clients.all() {
+            let limit = record.buffer_limit(&limits);
+            let stuck_bytes = record.reply_bytes.get();
+            let waiting = stuck_bytes + record.outbox().map_or(0, |outbox| outbox.fewest() as u64);
+            let is_slow = limit.soft_bytes > 0 && waiting > limit.soft_bytes;
+            if !is_slow {
+                record.slow_since_ms.set(0);
+            } else if record.slow_since_ms.get() == 0 {
+                record.slow_since_ms.set(now_ms);
+            }
+            let too_long = is_slow
+                && now_ms.saturating_sub(record.slow_since_ms.get()) / 1000 > limit.soft_seconds;
+            if too_long || (limit.hard_bytes > 0 && waiting > limit.hard_bytes) {
+                record.kill_as_too_slow();
+            }
+        }
+    }
+
     /// Does what has to be done about once a second.
     pub fn tick(&self) {
+        self.cut_off_slow_clients();
         self.stats.sample(Instant::now());
         // Notes the peak where the kernel does not.
         self.process.memory();
@@ -233,9 +289,64 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     /// Far longer than a test takes: a sleep that lasts this long was not woken.
     const LONG: Duration = Duration::from_secs(60);
+
+    /// A server whose limits for subscribers are these, and a subscriber that reads nothing.
+    fn slow_subscriber(limits: &str) -> (Instance, SharedRecord) {
+        let clock = Clock::standing_at(1_000_000);
+        let instance = Instance::new(Settings::default(), clock, 0);
+        instance.config.set(&[("client-output-buffer-limit", limits)]).unwrap();
+        let record = testing::record(1);
+        instance.clients.add(Arc::clone(&record));
+        instance.pubsub.subscribe(&record, Topic::Channel, b"news");
+        record.send_held();
+        (instance, record)
+    }
+
+    #[test]
+    fn a_subscriber_for_whom_too_much_waits_is_disconnected_at_once() {
+        let (instance, record) = slow_subscriber("pubsub 100 0 0");
+        assert_eq!(instance.publish(b"news", &[b'x'; 30]), 1);
+        assert!(!record.is_closing());
+        assert_eq!(instance.publish(b"news", &[b'x'; 30]), 0);
+        assert!(record.is_closing());
+    }
+
+    #[test]
+    fn a_subscriber_for_whom_much_waits_is_disconnected_after_a_while() {
+        let (instance, record) = slow_subscriber("pubsub 0 50 10");
+        let publish = || assert_eq!(instance.publish(b"news", b"hello"), 1);
+        let wait = |seconds| {
+            instance.clock.advance(Duration::from_secs(seconds));
+            instance.tick();
+        };
+        publish();
+        wait(100);
+        publish();
+        wait(0);
+        wait(0);
+        wait(10);
+        assert!(!record.is_closing(), "not longer than the seconds");
+        // Once it has read almost everything it starts anew.
+        record.send_held();
+        let mut taken = Outgoing::default();
+        assert!(record.open_outbox().take(&mut taken));
+        publish();
+        record.send_held();
+        taken.clear();
+        assert!(record.open_outbox().take(&mut taken), "what was taken before is sent by now");
+        publish();
+        publish();
+        wait(5);
+        wait(5);
+        wait(5);
+        assert!(!record.is_closing());
+        wait(6);
+        assert!(record.is_closing());
+    }
 
     fn is_woken(alarm: &Alarm, patience: Duration) -> bool {
         let started = Instant::now();

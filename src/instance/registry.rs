@@ -1,6 +1,8 @@
 //! Who is connected.
 
 use super::client::ClientRecord;
+use super::notice::Notice;
+use crate::config::BufferLimits;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -42,15 +44,13 @@ impl Registry {
         self.clients().remove(&id);
     }
 
-    /// Ends a client's connection, whatever it does. `false` if it was gone already.
-    pub fn kill(&self, id: u64) -> bool {
+    /// Ends a client's connection, whatever it does; gives the client unless it was gone already.
+    pub fn kill(&self, id: u64) -> Option<SharedRecord> {
         // It is gone for everybody from now on, however long its thread takes to notice.
-        let record = self.clients().remove(&id);
+        let record = self.clients().remove(&id)?;
         self.remove_monitor(id);
-        record.is_some_and(|record| {
-            record.kill();
-            true
-        })
+        record.kill();
+        Some(record)
     }
 
     /// The client with this id.
@@ -78,14 +78,14 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Makes a client see every command, behind the replies that it is still to get: whatever runs
-    /// once it has these is shown to it.
-    pub fn add_monitor(&self, record: SharedRecord, replies: &[u8]) {
+    /// Makes a client see every command that is run from now on. It has an outbox, which the session
+    /// of the client empties.
+    pub fn add_monitor(&self, record: SharedRecord) {
+        record.open_outbox();
         let mut monitors = self.monitors();
         record.monitor.set(true);
-        monitors.push(Arc::clone(&record));
+        monitors.push(record);
         self.monitor_count.store(monitors.len(), Ordering::SeqCst);
-        record.push_reply(replies);
     }
 
     /// Makes a client see commands no more.
@@ -109,10 +109,11 @@ impl Registry {
     }
 
     /// Sends a line to everyone who sees every command.
-    pub fn tell_monitors(&self, line: &[u8]) {
+    pub fn tell_monitors(&self, line: &[u8], limits: &BufferLimits) {
+        let notice = Notice::line(line);
         // Under the lock: all monitors see commands in the same order.
         for record in self.monitors().iter().filter(|record| !record.muted.is_on()) {
-            record.push(line);
+            record.push(&notice, limits);
         }
     }
 }

@@ -22,6 +22,19 @@ impl Protocol {
             Self::Resp3 => 3,
         }
     }
+
+    /// The protocol with this number; what every connection starts with if there is none.
+    pub fn with_number(number: u64) -> Self {
+        if number == 3 { Self::Resp3 } else { Self::Resp2 }
+    }
+
+    /// The first byte of a message out of band.
+    pub fn push_mark(self) -> u8 {
+        match self {
+            Self::Resp2 => b'*',
+            Self::Resp3 => b'>',
+        }
+    }
 }
 
 /// Appends `reply` to `out`.
@@ -46,7 +59,7 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
         Reply::NullArray => out.extend_from_slice(b"*-1\r\n"),
         Reply::Array(items) => sequence(b'*', items, protocol, out),
         Reply::Set(items) => sequence(if resp3 { b'~' } else { b'*' }, items, protocol, out),
-        Reply::Push(items) => sequence(if resp3 { b'>' } else { b'*' }, items, protocol, out),
+        Reply::Push(items) => sequence(protocol.push_mark(), items, protocol, out),
         Reply::BigNumber(digits) if resp3 => line(b'(', digits.as_bytes(), out),
         Reply::BigNumber(digits) => bulk(digits.as_bytes(), out),
         Reply::Attributed(attributes, reply) => {

@@ -253,10 +253,13 @@ fn keep_house(instance: &Instance) {
         let now_ms = instance.now_ms();
         for record in instance.clients.all() {
             // Those who wait by their own wish, or ours, are not idle.
-            let waits = || record.monitor.is_on() || record.blocked().is_some();
+            let waits = || {
+                let listens = record.monitor.is_on() || !record.subscriptions.is_empty();
+                listens || record.blocked().is_some()
+            };
             if record.idle_seconds(now_ms) > timeout && !waits() {
                 log::debug!("Closing idle client {}", record.peer);
-                instance.clients.kill(record.id);
+                instance.kill(record.id);
             }
         }
     }

@@ -22,6 +22,8 @@ pub struct Link<'s> {
     backlog_read: usize,
     /// Whether replies go through the outbox.
     outbox: bool,
+    /// Whether the outbox holds what others send until the next replies are in it.
+    holding: bool,
     /// Bytes of requests that were not yet answered.
     unanswered_bytes: usize,
 }
@@ -40,6 +42,7 @@ impl<'s> Link<'s> {
             backlog: Vec::new(),
             backlog_read: 0,
             outbox: false,
+            holding: false,
             unanswered_bytes: 0,
         }
     }
@@ -50,17 +53,27 @@ impl<'s> Link<'s> {
         self.stream.set_write_timeout(Some(STALL_MIN))
     }
 
-    /// Sends replies through the client's outbox from now on.
+    /// Sends replies through the client's outbox from now on. It was made by the command that has
+    /// just run.
     pub fn use_outbox(&mut self) -> io::Result<()> {
-        self.record.open_outbox();
-        self.outbox = true;
+        (self.outbox, self.holding) = (true, true);
         // The thread that writes from now on has nothing else to do.
         self.stream.set_write_timeout(None)
     }
 
-    /// Whether replies go through the client's outbox.
-    pub fn uses_outbox(&self) -> bool {
-        self.outbox
+    /// Lets what others send wait for the reply to the command that runs next.
+    pub fn begin_command(&mut self) {
+        if self.outbox && !self.holding {
+            self.record.open_outbox().hold();
+            self.holding = true;
+        }
+    }
+
+    /// Sends the reply to a command that has made others send something, and that behind it. Otherwise
+    /// it goes out together with the next replies.
+    pub fn end_command(&mut self) -> io::Result<()> {
+        let has_held = self.outbox && self.record.open_outbox().has_held();
+        if has_held { self.flush() } else { Ok(()) }
     }
 
     /// Says that a request was answered and that so many bytes were read beyond it.
@@ -71,7 +84,7 @@ impl<'s> Link<'s> {
 
     /// Sends the replies that wait.
     pub fn flush(&mut self) -> io::Result<()> {
-        if self.out.is_empty() {
+        if self.out.is_empty() && !self.holding {
             return Ok(());
         }
         // Before the peer can see the reply, and act on it.
@@ -133,8 +146,12 @@ impl<'s> Link<'s> {
         let record = Arc::clone(&self.record);
         let outbox = record.open_outbox();
         loop {
-            match outbox.put_patiently(&self.out, limits::OUTBOX_REPLY_BYTES_MAX, patience) {
-                Put::Queued => return Ok(stuck),
+            let bytes_max = limits::OUTBOX_REPLY_BYTES_MAX;
+            match outbox.reply(&self.out, record.speaks(), bytes_max, patience) {
+                Put::Queued => {
+                    self.holding = false;
+                    return Ok(stuck);
+                }
                 Put::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
                 Put::Full => {
                     stuck = true;

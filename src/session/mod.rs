@@ -6,7 +6,7 @@
 mod link;
 
 use crate::execute::{Execution, execute};
-use crate::instance::{Client, ClientRecord, Closing, Instance, Outbox, ReplyMode, Wire};
+use crate::instance::{Client, ClientRecord, Closing, Instance, Outbox, Outgoing, ReplyMode, Wire};
 use crate::limits;
 use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
 use crossbeam::thread::{Scope, ScopedJoinHandle};
@@ -174,15 +174,31 @@ impl<'s, 'e> Session<'s, 'e> {
                 self.client.reply_mode = ReplyMode::On;
             }
         }
+        self.check_limit()?;
+        self.follow_up(scope, stream)?;
+        let link = self.reader.get_mut();
         if link.out.len() > limits::WRITE_BUFFER_BYTES_MAX {
             link.flush()?;
         }
-        self.follow_up(scope, stream)
+        Ok(())
+    }
+
+    /// Ends the connection if more replies wait than its limit allows.
+    fn check_limit(&mut self) -> io::Result<()> {
+        let record = &self.client.record;
+        let limit = record.buffer_limit(&self.client.settings.client_output_buffer_limit);
+        let waiting = self.reader.get_ref().out.len() as u64;
+        if limit.hard_bytes == 0 || waiting <= limit.hard_bytes {
+            return Ok(());
+        }
+        record.kill_as_too_slow();
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     /// Executes the request, after a pause if there is one. Where its reply begins.
     fn run_request(&mut self) -> io::Result<usize> {
         loop {
+            self.reader.get_mut().begin_command();
             let out = &mut self.reader.get_mut().out;
             let replied = out.len();
             match execute(self.instance, &mut self.client, &mut self.request, out) {
@@ -208,21 +224,17 @@ impl<'s, 'e> Session<'s, 'e> {
     /// Does what a command asked for beyond its reply.
     fn follow_up(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
         if !self.client.monitor_lines.is_empty() {
-            let link = self.reader.get_mut();
-            // One who monitors sees its own command behind the reply.
-            if link.uses_outbox() {
-                link.flush()?;
-            }
-            self.instance.clients.tell_monitors(&self.client.monitor_lines);
+            let limits = &self.client.settings.client_output_buffer_limit;
+            self.instance.clients.tell_monitors(&self.client.monitor_lines, limits);
             self.client.monitor_lines.clear();
         }
         if mem::take(&mut self.client.renamed) {
             name_thread(&self.client.record);
         }
-        if mem::take(&mut self.client.joins_monitors) {
+        // Others may send something from now on, since the client has asked for it.
+        if self.client.record.outbox().is_some() {
             self.start_writer(scope, stream)?;
-            let replies = mem::take(&mut self.reader.get_mut().out);
-            self.instance.clients.add_monitor(Arc::clone(&self.client.record), &replies);
+            self.reader.get_mut().end_command()?;
         }
         Ok(())
     }
@@ -246,6 +258,7 @@ impl<'s, 'e> Session<'s, 'e> {
     fn end(&mut self) {
         let record = &self.client.record;
         self.instance.clients.remove_monitor(record.id);
+        self.instance.pubsub.leave(record);
         if let Some(writer) = self.writer.take() {
             record.outbox().map(Outbox::close);
             // A writer that panicked has said so already.
@@ -257,17 +270,16 @@ impl<'s, 'e> Session<'s, 'e> {
 /// The writer thread: sends what is queued until the outbox is closed or the client gone.
 fn send_outbox(instance: &Instance, record: &ClientRecord, mut stream: &TcpStream) {
     let Some(outbox) = record.outbox() else { return };
-    let mut bytes = Vec::new();
+    let mut bytes = Outgoing::default();
     while outbox.take(&mut bytes) {
         record.active_ms.set(instance.now_ms());
         // However slowly the peer reads: it ends when the socket is shut.
-        if stream.write_all(&bytes).is_err() {
+        if bytes.write_to(&mut stream).is_err() {
             record.kill();
             outbox.close();
             return;
         }
         link::count_output(instance, record, bytes.len());
         bytes.clear();
-        bytes.shrink_to(limits::IDLE_BUFFER_BYTES_MAX);
     }
 }

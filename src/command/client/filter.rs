@@ -34,9 +34,9 @@ impl ClientType {
         }
     }
 
-    /// Whoever monitors is a normal client too; nobody replicates or subscribes.
-    fn of(_: &ClientRecord) -> Self {
-        Self::Normal
+    /// Whoever monitors is a normal client too; nobody replicates.
+    fn of(record: &ClientRecord) -> Self {
+        if record.subscriptions.is_empty() { Self::Normal } else { Self::PubSub }
     }
 }
 

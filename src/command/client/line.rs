@@ -1,12 +1,12 @@
 //! A client as CLIENT LIST and CLIENT INFO describe it: one line of `name=value`, in the order of
 //! Redis 7.2.
 //!
-//! What does not exist here (subscriptions, transactions, tracking) shows as for a client of Redis that
+//! What does not exist here (transactions, tracking) shows as for a client of Redis that
 //! does not use it.
 
 use crate::command::Context;
 use crate::command::table;
-use crate::instance::{ClientRecord, Outbox};
+use crate::instance::{ClientRecord, Outbox, Topic};
 use crate::limits;
 use std::fmt::Write;
 use std::ops::Deref;
@@ -43,7 +43,7 @@ fn describe_one(
     write!(
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} \
-         sub=0 psub=0 ssub=0 multi=-1 ",
+         sub={} psub={} ssub={} multi=-1 ",
         record.id,
         record.peer,
         record.local,
@@ -53,6 +53,9 @@ fn describe_one(
         record.idle_seconds(now_ms),
         flags(record),
         record.db.get(),
+        record.subscriptions.count(Topic::Channel),
+        record.subscriptions.count(Topic::Pattern),
+        record.subscriptions.count(Topic::ShardChannel),
     )?;
     write!(
         out,
@@ -82,6 +85,7 @@ fn describe_one(
 fn flags(record: &ClientRecord) -> String {
     let all = [
         ('O', record.monitor.is_on()),
+        ('P', !record.subscriptions.is_empty()),
         ('b', record.blocked().is_some()),
         ('e', record.no_evict.is_on()),
         ('T', record.no_touch.is_on()),

@@ -342,7 +342,7 @@ fn kill<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
             // It still gets the reply.
             context.client.closing = Some(Closing::AfterReply);
             killed += 1;
-        } else if context.instance.clients.kill(record.id) {
+        } else if context.instance.kill(record.id) {
             killed += 1;
         }
     }
@@ -439,6 +439,6 @@ fn monitor<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     if context.client.record.monitor.is_on() {
         return Ok(Reply::Nothing);
     }
-    context.client.joins_monitors = true;
+    context.instance.clients.add_monitor(context.client.record.clone());
     Ok(Reply::Ok)
 }

@@ -41,6 +41,15 @@ const CLIENTS: &[Directive] = &[
         .sets(field!(requirepass), "the password that clients have to AUTH with"),
     memory("proto-max-bulk-len", "512mb", 1024 * 1024)
         .sets(field!(proto_max_bulk_len), "longest argument, hence longest string"),
+    Directive::new(
+        "client-output-buffer-limit",
+        Kind::Words(check::buffer_limits),
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+    )
+    .sets(
+        field!(client_output_buffer_limit),
+        "of classes of clients, the bytes that may wait at all, and those that may for some seconds",
+    ),
     integer("databases", "16", 1, I32_MAX)
         .at_start()
         .sets(field!(databases), "number of databases"),

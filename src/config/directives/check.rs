@@ -52,7 +52,8 @@ pub fn primary(words: Vec<String>) -> Checked {
 
 /// Groups of class, hard limit, soft limit and seconds behind `client-output-buffer-limit`.
 pub fn buffer_limits(words: Vec<String>) -> Checked {
-    if words.is_empty() || !words.len().is_multiple_of(4) {
+    let words = none_if_empty(words);
+    if !words.len().is_multiple_of(4) {
         return Err(ValueError::new("Wrong number of arguments in buffer limit configuration."));
     }
     let mut checked = Vec::new();

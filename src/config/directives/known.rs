@@ -18,11 +18,6 @@ pub const DIRECTIVES: &[Directive] = &[
     integer("io-threads", "1", 1, 128).at_start(),
     flag("io-threads-do-reads", "no").at_start(),
     memory("client-query-buffer-limit", "1gb", 1024 * 1024),
-    Directive::new(
-        "client-output-buffer-limit",
-        Kind::Words(check::buffer_limits),
-        "normal 0 0 0 slave 0 0 0 pubsub 32mb 0 0",
-    ),
     integer("tls-port", "0", 0, u16::MAX as i64),
     text("tls-cert-file", ""),
     text("tls-key-file", ""),
