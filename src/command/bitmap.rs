@@ -9,8 +9,8 @@ use crate::error::CommandError;
 use crate::keyspace::{Change, ReadView, WriteView};
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Reply};
-use crate::value::StringValue;
 use crate::value::bits::{self, Operation};
+use crate::value::{StringRef, StringValue};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -258,7 +258,7 @@ fn bitop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v
     }
     let result = {
         let strings = sources.iter().map(|source| match view.entry(*source) {
-            Some(entry) => entry.value.as_string().map(StringValue::bytes),
+            Some(entry) => entry.value().as_string().map(StringRef::bytes),
             None => Ok(Cow::Borrowed(&[][..])),
         });
         let strings = strings.collect::<Result<Vec<_>, _>>()?;

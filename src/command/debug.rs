@@ -85,8 +85,8 @@ fn describe(entry: &Entry, now_ms: u64) -> String {
     let used = (now_ms / 1000).saturating_sub(idle) & LRU_MASK;
     format!(
         "Value at:{:p} refcount:1 encoding:{} lru:{used} lru_seconds_idle:{idle}",
-        &entry.value,
-        entry.value.encoding()
+        entry,
+        entry.value().encoding()
     )
 }
 

@@ -66,7 +66,7 @@ fn damaged(_: Corrupted) -> CommandError {
 /// Refuses a key that holds something else than a HyperLogLog; whether there is one.
 fn is_there(view: &WriteView<'_, '_>, key: Key<'_>) -> Result<bool, CommandError> {
     let Some(entry) = view.entry(key) else { return Ok(false) };
-    let string = entry.value.as_string()?;
+    let string = entry.value().as_string()?;
     if hyperloglog::is_valid(&string.bytes()) {
         Ok(true)
     } else {

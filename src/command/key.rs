@@ -144,7 +144,7 @@ fn touch<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 fn type_of<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let entry = view.peek(args.key()?);
-    Ok(Reply::status(entry.map_or("none", |entry| entry.value.kind().name())))
+    Ok(Reply::status(entry.map_or("none", |entry| entry.value().kind().name())))
 }
 
 fn rename<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {

@@ -6,7 +6,7 @@ use super::spec::{Arity, Context, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::keyspace::{AccessPolicy, Entry, ReadView};
 use crate::protocol::{Outcome, Reply};
-use crate::value::{StringValue, Value};
+use crate::value::{StringRef, ValueRef};
 
 pub(super) const COMMANDS: &[Spec] = &[Spec {
     name: "OBJECT",
@@ -81,13 +81,13 @@ fn tell<'v>(
 }
 
 fn encoding<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
-    tell(view, args, |entry| Ok(Reply::text(entry.value.encoding())))
+    tell(view, args, |entry| Ok(Reply::text(entry.value().encoding())))
 }
 
 fn refcount<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     tell(view, args, |entry| {
         let is_shared =
-            matches!(&entry.value, Value::String(StringValue::Int(0..=SHARED_INTEGER_MAX)));
+            matches!(entry.value(), ValueRef::String(StringRef::Int(0..=SHARED_INTEGER_MAX)));
         Ok(Reply::Int(if is_shared { REFCOUNT_OF_SHARED } else { 1 }))
     })
 }

@@ -69,7 +69,7 @@ fn scan<'v>(walk: &'v Walk<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     // Patterns are tried when no lock is held: one of them may take its time.
     let mut seen = Strings::default();
     let next = walk.scan(cursor.0, options.count, |entry| {
-        if options.kind.is_none_or(|kind| entry.value.kind().name() == kind) {
+        if options.kind.is_none_or(|kind| entry.value().kind().name() == kind) {
             seen.push(entry.key());
         }
     });

@@ -12,7 +12,7 @@ use crate::error::{CommandError, c_string};
 use crate::keyspace::{ReadView, WriteView};
 use crate::protocol::number::{parse_c_double, parse_integer};
 use crate::protocol::{Outcome, Reply, Request};
-use crate::value::{Element, End, List, StringValue, Value};
+use crate::value::{Element, End, List, StringRef, ValueRef};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -190,10 +190,11 @@ impl<'v> Pattern<'v> {
         };
         let name = [before, &element.bytes(), behind].concat();
         match (view.get(view.key(&name))?, field) {
-            (Value::String(StringValue::Int(value)), None) => Some(Element::Int(*value)),
-            (Value::String(StringValue::Fixed(bytes)), None) => Some(Element::Bytes(bytes)),
-            (Value::String(StringValue::Growing(bytes)), None) => Some(Element::Bytes(bytes)),
-            (Value::Hash(hash), Some(field)) => hash.live(field, view.now_ms()),
+            (ValueRef::String(StringRef::Int(value)), None) => Some(Element::Int(value)),
+            (ValueRef::String(StringRef::Fixed(bytes) | StringRef::Growing(bytes)), None) => {
+                Some(Element::Bytes(bytes))
+            }
+            (ValueRef::Hash(hash), Some(field)) => hash.live(field, view.now_ms()),
             _ => None,
         }
     }
@@ -224,7 +225,11 @@ fn sort<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
     Ok(Reply::count(count))
 }
 
-fn answer<'l>(view: &ReadView<'l>, value: Option<&'l Value>, options: &Options<'_>) -> Outcome<'l> {
+fn answer<'l>(
+    view: &ReadView<'l>,
+    value: Option<ValueRef<'l>>,
+    options: &Options<'_>,
+) -> Outcome<'l> {
     let shown = sorted(view, value, options)?;
     Ok(Reply::Array(shown.map(reply_or_null).collect()))
 }
@@ -232,7 +237,7 @@ fn answer<'l>(view: &ReadView<'l>, value: Option<&'l Value>, options: &Options<'
 /// What to answer or store: for each element of the window what the GET patterns find for it.
 fn sorted<'l: 'a, 'a>(
     view: &'a ReadView<'l>,
-    value: Option<&'l Value>,
+    value: Option<ValueRef<'l>>,
     options: &'a Options<'_>,
 ) -> Result<impl Iterator<Item = Option<Element<'l>>> + 'a, CommandError> {
     let elements = value.map_or(Ok(Vec::new()), |value| order(view, value, options))?;
@@ -244,14 +249,14 @@ fn sorted<'l: 'a, 'a>(
 /// The elements of the window in their order.
 fn order<'l>(
     view: &ReadView<'l>,
-    value: &'l Value,
+    value: ValueRef<'l>,
     options: &Options<'_>,
 ) -> Result<Vec<Element<'l>>, CommandError> {
     let (elements, length) = elements(value)?;
     let window = options.window(length);
     let (mut by, mut alpha) = (options.by, options.alpha);
     if let Some(Pattern::Element | Pattern::Constant) = by {
-        if !matches!(value, Value::Set(_)) || options.store.is_none() {
+        if !matches!(value, ValueRef::Set(_)) || options.store.is_none() {
             return Ok(as_they_are(value, window, options.descending));
         }
         // What a set gives to be stored has to be the same everywhere it is replayed.
@@ -277,12 +282,12 @@ fn order<'l>(
 
 /// All elements in no matter what order, and their number.
 fn elements(
-    value: &Value,
+    value: ValueRef<'_>,
 ) -> Result<(Box<dyn Iterator<Item = Element<'_>> + '_>, usize), CommandError> {
     Ok(match value {
-        Value::List(list) => (Box::new(list.iter(End::Left)), list.len()),
-        Value::Set(set) => (Box::new(set.iter()), set.len()),
-        Value::SortedSet(set) => {
+        ValueRef::List(list) => (Box::new(list.iter(End::Left)), list.len()),
+        ValueRef::Set(set) => (Box::new(set.iter()), set.len()),
+        ValueRef::SortedSet(set) => {
             (Box::new(set.iter_from(0).map(|(member, _)| element(member))), set.len())
         }
         _ => return Err(CommandError::WrongType),
@@ -290,24 +295,24 @@ fn elements(
 }
 
 /// A part of the elements without sorting them: of lists and sorted sets from either end.
-fn as_they_are(value: &Value, window: Range<usize>, descending: bool) -> Vec<Element<'_>> {
+fn as_they_are(value: ValueRef<'_>, window: Range<usize>, descending: bool) -> Vec<Element<'_>> {
     let (start, count) = (window.start, window.len());
     match value {
-        Value::List(list) if descending => {
+        ValueRef::List(list) if descending => {
             let end = list.len() - start;
             let mut part: Vec<_> = list.range(end - count..end).collect();
             part.reverse();
             part
         }
-        Value::List(list) => list.range(window).collect(),
-        Value::SortedSet(set) if descending => {
+        ValueRef::List(list) => list.range(window).collect(),
+        ValueRef::SortedSet(set) if descending => {
             let from_last = set.iter_back_from(set.len() - start);
             from_last.take(count).map(|(member, _)| element(member)).collect()
         }
-        Value::SortedSet(set) => {
+        ValueRef::SortedSet(set) => {
             set.iter_from(start).take(count).map(|(member, _)| element(member)).collect()
         }
-        Value::Set(set) => set.iter().skip(start).take(count).collect(),
+        ValueRef::Set(set) => set.iter().skip(start).take(count).collect(),
         _ => Vec::new(),
     }
 }

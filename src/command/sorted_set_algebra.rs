@@ -7,7 +7,7 @@ use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::keyspace::{Key, ReadView, WriteView};
 use crate::protocol::{Outcome, Reply};
-use crate::value::{EncodingLimits, Set, SortedSet, Value};
+use crate::value::{EncodingLimits, Set, SortedSet, ValueRef};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -112,11 +112,11 @@ enum Operand<'a> {
 }
 
 impl<'a> Operand<'a> {
-    fn new(value: Option<&'a Value>) -> Result<Self, CommandError> {
+    fn new(value: Option<ValueRef<'a>>) -> Result<Self, CommandError> {
         match value {
             None => Ok(Self::Missing),
-            Some(Value::Set(set)) => Ok(Self::Plain(set)),
-            Some(Value::SortedSet(set)) => Ok(Self::Scored(set)),
+            Some(ValueRef::Set(set)) => Ok(Self::Plain(set)),
+            Some(ValueRef::SortedSet(set)) => Ok(Self::Scored(set)),
             Some(_) => Err(CommandError::WrongType),
         }
     }
@@ -363,7 +363,7 @@ fn store<'v>(
 ) -> Outcome<'v> {
     let destination = args.key()?;
     let call = Call::parse(operation, name, args)?;
-    let stored = |key: &Key<'v>| Operand::new(view.entry(*key).map(|entry| &entry.value));
+    let stored = |key: &Key<'v>| Operand::new(view.entry(*key).map(|entry| entry.value()));
     let operands = call.keys.iter().map(stored).collect::<Result<_, _>>()?;
     let options = call.options(args, true)?;
     let limits = view.encoding_limits();

@@ -13,7 +13,7 @@ use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::keyspace::{ReadView, WriteView};
 use crate::protocol::{Outcome, Reply};
-use crate::value::{StringValue, Value};
+use crate::value::{StringRef, StringValue, ValueRef};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -291,11 +291,10 @@ pub(super) const COMMANDS: &[Spec] = &[
 ];
 
 /// A string as a reply: the digits of an integer are made when they are written.
-fn reply(string: &StringValue) -> Reply<'_> {
+fn reply(string: StringRef<'_>) -> Reply<'_> {
     match string {
-        StringValue::Int(value) => Reply::BulkInt(*value),
-        StringValue::Fixed(bytes) => Reply::Bulk(Cow::Borrowed(bytes)),
-        StringValue::Growing(bytes) => Reply::Bulk(Cow::Borrowed(bytes)),
+        StringRef::Int(value) => Reply::BulkInt(value),
+        StringRef::Fixed(bytes) | StringRef::Growing(bytes) => Reply::Bulk(Cow::Borrowed(bytes)),
     }
 }
 
@@ -322,14 +321,14 @@ fn get<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 fn mget<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let values = args.keys().map(|key| match view.get(key) {
-        Some(Value::String(string)) => reply(string),
+        Some(ValueRef::String(string)) => reply(string),
         _ => Reply::Null,
     });
     Ok(Reply::Array(values.collect()))
 }
 
 fn strlen<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
-    Ok(Reply::count(view.string(args.key()?)?.map_or(0, StringValue::len)))
+    Ok(Reply::count(view.string(args.key()?)?.map_or(0, StringRef::len)))
 }
 
 fn getrange<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -374,8 +373,8 @@ fn setrange<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome
     let (key, offset, bytes) = (args.key()?, args.integer()?, args.bytes()?);
     let offset = usize::try_from(offset).map_err(|_| CommandError::OFFSET_OUT_OF_RANGE)?;
     if bytes.is_empty() {
-        let string = view.entry(key).map(|entry| entry.value.as_string()).transpose()?;
-        return Ok(Reply::count(string.map_or(0, StringValue::len)));
+        let string = view.entry(key).map(|entry| entry.value().as_string()).transpose()?;
+        return Ok(Reply::count(string.map_or(0, StringRef::len)));
     }
     let len_max = view.string_bytes_max();
     let end = within(len_max, offset, bytes.len());

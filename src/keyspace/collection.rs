@@ -64,7 +64,7 @@ impl WriteView<'_, '_> {
 
     /// The collection at a key without any trace, together with others.
     pub fn look_at<T: Collection>(&self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
-        let value = self.entry(key).map(|entry| &entry.value);
+        let value = self.entry(key).map(Entry::value);
         value.map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
     }
 
@@ -74,13 +74,13 @@ impl WriteView<'_, '_> {
         key: Key<'_>,
     ) -> Result<Option<T>, CommandError> {
         self.expect_type::<T>(key)?;
-        Ok(self.take(key).and_then(|entry| T::from_value(entry.value)))
+        Ok(self.take(key).and_then(|entry| T::from_value(entry.into_value())))
     }
 
     /// The error that a command for another type answers, before it parses or does more.
     pub fn expect_type<T: Collection>(&self, key: Key<'_>) -> Result<(), CommandError> {
         match self.entry(key) {
-            Some(entry) if T::of(&entry.value).is_none() => Err(CommandError::WrongType),
+            Some(entry) if T::of(entry.value()).is_none() => Err(CommandError::WrongType),
             _ => Ok(()),
         }
     }
@@ -96,11 +96,11 @@ impl WriteView<'_, '_> {
         let moment = self.moment();
         let Some(entry) = self.stored_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
-        let former_ms = entry.value.earliest_deadline_ms();
-        let collection = T::of_mut(&mut entry.value).ok_or(CommandError::WrongType)?;
+        let former_ms = entry.value().earliest_deadline_ms();
+        let collection = entry.collection_mut::<T>()?;
         let Change { count, expired, result } = change(collection)?;
         let is_empty = collection.is_empty();
-        let deadline_ms = entry.value.earliest_deadline_ms();
+        let deadline_ms = entry.value().earliest_deadline_ms();
         self.note_inner_deadline(key, former_ms, deadline_ms);
         self.count_changes(count);
         self.count_expired_elements(expired);
@@ -163,6 +163,7 @@ impl WriteView<'_, '_> {
     /// Gives something large away, to be freed after the locks are released. Until then it can be
     /// looked at, so that a reply shows what was taken out without a copy.
     pub fn discard<T: Collection>(&mut self, collection: T) -> &T {
-        T::of(self.discard_value(collection.into())).expect("it was made from this type right here")
+        T::of(self.discard_value(collection.into()).as_ref())
+            .expect("it was made from this type right here")
     }
 }

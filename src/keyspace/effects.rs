@@ -49,7 +49,7 @@ impl Effects {
     /// Throws away what a key held.
     pub(super) fn discard(&mut self, entry: Entry, freeing: Freeing) {
         // A few allocations are freed sooner than somebody else is told of them.
-        let is_lazy = freeing == Freeing::Later && entry.value.parts() > limits::FREED_PARTS_MAX;
+        let is_lazy = freeing == Freeing::Later && entry.value().parts() > limits::FREED_PARTS_MAX;
         let garbage = if is_lazy { &mut self.lazy_garbage } else { &mut self.garbage };
         garbage.entries.push(entry);
     }

@@ -1,7 +1,8 @@
 //! A key with its value, deadline and access clock.
 
 use super::access::Access;
-use crate::value::Value;
+use crate::error::CommandError;
+use crate::value::{Collection, StringValue, Value, ValueRef};
 
 /// One slot of a database's table.
 ///
@@ -11,8 +12,7 @@ use crate::value::Value;
 pub struct Entry {
     /// The key, behind eight bytes of deadline if `has_deadline`.
     bytes: Box<[u8]>,
-    /// What the key holds.
-    pub value: Value,
+    value: Value,
     /// When it was used.
     pub access: Access,
     has_deadline: bool,
@@ -52,6 +52,34 @@ impl Entry {
     /// The key's bytes.
     pub fn key(&self) -> &[u8] {
         if self.has_deadline { &self.bytes[DEADLINE_BYTES..] } else { &self.bytes }
+    }
+
+    /// What the key holds.
+    pub fn value(&self) -> ValueRef<'_> {
+        self.value.as_ref()
+    }
+
+    /// What the key held.
+    pub fn into_value(self) -> Value {
+        self.value
+    }
+
+    /// Changes the string that the key holds.
+    pub(super) fn change_string<R>(
+        &mut self,
+        change: impl FnOnce(&mut StringValue) -> R,
+    ) -> Result<R, CommandError> {
+        Ok(change(self.value.as_string_mut()?))
+    }
+
+    /// The collection that the key holds, to change it.
+    pub(super) fn collection_mut<T: Collection>(&mut self) -> Result<&mut T, CommandError> {
+        T::of_mut(&mut self.value).ok_or(CommandError::WrongType)
+    }
+
+    /// Removes at most `count` elements that are due; gives their number and whether any are left.
+    pub(super) fn remove_due_elements(&mut self, now_ms: u64, count: usize) -> (usize, bool) {
+        self.value.remove_due(now_ms, count)
     }
 
     /// Unix time in milliseconds from which on the key is absent.

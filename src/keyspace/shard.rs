@@ -57,8 +57,8 @@ impl Shard {
 
 /// What stood where a value was stored.
 pub(super) struct Replaced {
-    /// The former value.
-    pub(super) value: Value,
+    /// The former entry.
+    pub(super) entry: Entry,
     /// Whether it was past its deadline, so that the key was absent.
     pub(super) was_expired: bool,
 }
@@ -177,31 +177,28 @@ impl Database {
         match self.entries.entry(key.hash, is_key, |entry| hasher(entry.key())) {
             hash_table::Entry::Occupied(mut slot) => {
                 let entry = slot.get_mut();
-                let former = entry.deadline_ms();
+                let former_ms = entry.deadline_ms();
                 let was_expired = entry.is_expired(moment.now_ms);
-                let deadline_ms = deadline.after(former.filter(|_| !was_expired));
-                if former != deadline_ms {
-                    entry.set_deadline(deadline_ms);
-                    self.deadlines.change(key.hash, former, deadline_ms);
-                }
+                let deadline_ms = deadline.after(former_ms.filter(|_| !was_expired));
+                self.deadlines.change(key.hash, former_ms, deadline_ms);
                 self.inner_deadlines.change(
                     key.hash,
-                    entry.value.earliest_deadline_ms(),
-                    value.earliest_deadline_ms(),
+                    entry.value().earliest_deadline_ms(),
+                    value.as_ref().earliest_deadline_ms(),
                 );
-                if was_expired {
-                    entry.access = moment.new_access();
-                } else {
-                    moment.touch(&entry.access);
+                let access = moment.new_access();
+                let mut new = Entry::with_deadline(key.bytes, value, access, deadline_ms);
+                if !was_expired {
+                    std::mem::swap(&mut new.access, &mut entry.access);
+                    moment.touch(&new.access);
                 }
-                let value = std::mem::replace(&mut entry.value, value);
-                Some(Replaced { value, was_expired })
+                Some(Replaced { entry: std::mem::replace(entry, new), was_expired })
             }
             hash_table::Entry::Vacant(slot) => {
                 let deadline_ms = deadline.after(None);
                 let access = moment.new_access();
                 self.deadlines.change(key.hash, None, deadline_ms);
-                self.inner_deadlines.change(key.hash, None, value.earliest_deadline_ms());
+                self.inner_deadlines.change(key.hash, None, value.as_ref().earliest_deadline_ms());
                 slot.insert(Entry::with_deadline(key.bytes, value, access, deadline_ms));
                 None
             }
@@ -211,7 +208,7 @@ impl Database {
     /// Stores an entry whose key is known to be absent.
     pub(super) fn insert_absent(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&[u8]) -> u64) {
         self.deadlines.change(hash, None, entry.deadline_ms());
-        self.inner_deadlines.change(hash, None, entry.value.earliest_deadline_ms());
+        self.inner_deadlines.change(hash, None, entry.value().earliest_deadline_ms());
         self.entries.insert_unique(hash, entry, |entry| hasher(entry.key()));
     }
 
@@ -219,7 +216,7 @@ impl Database {
         let found = self.entries.find_entry(key.hash, |entry| entry.key() == key.bytes).ok()?;
         let (entry, _) = found.remove();
         self.deadlines.change(key.hash, entry.deadline_ms(), None);
-        self.inner_deadlines.change(key.hash, entry.value.earliest_deadline_ms(), None);
+        self.inner_deadlines.change(key.hash, entry.value().earliest_deadline_ms(), None);
         self.shrink_if_sparse(hasher);
         Some(entry)
     }
@@ -289,7 +286,7 @@ impl Database {
                 self.deadlines.remove(deadline, hash);
             }
             if let Some(entry) = found {
-                self.inner_deadlines.change(hash, entry.value.earliest_deadline_ms(), None);
+                self.inner_deadlines.change(hash, entry.value().earliest_deadline_ms(), None);
                 self.shrink_if_sparse(hasher);
                 return Some(entry);
             }
@@ -322,12 +319,13 @@ impl Database {
         loop {
             let (deadline, hash) = self.inner_deadlines.first_due(now_ms)?;
             let has_due = |entry: &Entry| {
-                entry.value.earliest_deadline_ms() == Some(deadline) && hasher(entry.key()) == hash
+                entry.value().earliest_deadline_ms() == Some(deadline)
+                    && hasher(entry.key()) == hash
             };
             let mut trimmed = None;
             if let Ok(mut found) = self.entries.find_entry(hash, has_due) {
-                let (removed, some_left) = found.get_mut().value.remove_due(now_ms, count);
-                let next_ms = found.get().value.earliest_deadline_ms();
+                let (removed, some_left) = found.get_mut().remove_due_elements(now_ms, count);
+                let next_ms = found.get().value().earliest_deadline_ms();
                 self.inner_deadlines.change(hash, None, next_ms);
                 trimmed = Some((removed, (!some_left).then(|| found.remove().0)));
             }

@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::locks::Locked;
 use super::shard::Database;
 use crate::error::CommandError;
-use crate::value::{EncodingLimits, StringValue, Value};
+use crate::value::{EncodingLimits, StringRef, StringValue, Value, ValueRef};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 
@@ -173,10 +173,10 @@ impl<'l> ReadView<'l> {
     }
 
     /// The value of a key: counted, and its access clock moved.
-    pub fn get(&self, key: Key<'_>) -> Option<&'l Value> {
+    pub fn get(&self, key: Key<'_>) -> Option<ValueRef<'l>> {
         let entry = self.peek(key)?;
         self.moment.touch(&entry.access);
-        Some(&entry.value)
+        Some(entry.value())
     }
 
     /// Whether a key is there: counted, and its access clock moved whatever the client asked for.
@@ -190,8 +190,8 @@ impl<'l> ReadView<'l> {
     }
 
     /// The string at a key.
-    pub fn string(&self, key: Key<'_>) -> Result<Option<&StringValue>, CommandError> {
-        self.get(key).map(Value::as_string).transpose()
+    pub fn string(&self, key: Key<'_>) -> Result<Option<StringRef<'l>>, CommandError> {
+        self.get(key).map(ValueRef::as_string).transpose()
     }
 }
 
@@ -269,7 +269,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
     }
 
     /// The value of a key for a reply: counted as hit or miss, and its access clock moved.
-    pub fn get(&mut self, key: Key<'_>) -> Option<&Value> {
+    pub fn get(&mut self, key: Key<'_>) -> Option<ValueRef<'_>> {
         let entry = live(self.locked, self.db, key, self.moment.now_ms);
         match entry {
             Some(entry) => {
@@ -278,12 +278,12 @@ impl<'l, 'k> WriteView<'l, 'k> {
             }
             None => self.effects.misses += 1,
         }
-        entry.map(|entry| &entry.value)
+        entry.map(Entry::value)
     }
 
     /// The string at a key, for a reply: counted and touched.
-    pub fn string(&mut self, key: Key<'_>) -> Result<Option<&StringValue>, CommandError> {
-        self.get(key).map(Value::as_string).transpose()
+    pub fn string(&mut self, key: Key<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
+        self.get(key).map(ValueRef::as_string).transpose()
     }
 
     /// Whether the key is there.
@@ -291,32 +291,23 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.entry(key).is_some()
     }
 
-    /// Changes the value of a key in place; `None` if there is no such key. An `Err` of `change`
-    /// promises that it changed nothing.
-    pub fn update<R>(
-        &mut self,
-        key: Key<'_>,
-        change: impl FnOnce(&mut Value) -> Result<R, CommandError>,
-    ) -> Result<Option<R>, CommandError> {
-        self.remove_expired(key);
-        let moment = self.moment;
-        let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
-        moment.touch(&entry.access);
-        let result = change(&mut entry.value)?;
-        self.effects.changes += 1;
-        Ok(Some(result))
-    }
-
-    /// Changes the string at a key in place; `None` if there is no such key.
+    /// Changes the string at a key; `None` if there is no such key. An `Err` of `change` promises
+    /// that it changed nothing.
     pub fn update_string<R>(
         &mut self,
         key: Key<'_>,
         change: impl FnOnce(&mut StringValue) -> Result<R, CommandError>,
     ) -> Result<Option<R>, CommandError> {
-        self.update(key, |value| change(value.as_string_mut()?))
+        self.remove_expired(key);
+        let moment = self.moment;
+        let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
+        moment.touch(&entry.access);
+        let result = entry.change_string(change)??;
+        self.effects.changes += 1;
+        Ok(Some(result))
     }
 
-    /// Changes the string at a key in place, perhaps; `None` if there is no such key. A change of
+    /// Changes the string at a key, perhaps; `None` if there is no such key. A change of
     /// none leaves the key unmodified in every sense but its encoding.
     pub fn change_string<R>(
         &mut self,
@@ -327,7 +318,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let moment = self.moment;
         let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
-        let Change { count, result, .. } = change(entry.value.as_string_mut()?);
+        let Change { count, result, .. } = entry.change_string(change)?;
         self.count_changes(count);
         Ok(Some(result))
     }
@@ -339,9 +330,8 @@ impl<'l, 'k> WriteView<'l, 'k> {
 
     /// Stores a value, whatever the key held. A deadline that has passed leaves no key.
     pub fn store(&mut self, key: Key<'_>, value: impl Into<Value>, deadline: Deadline) {
-        if let Some(former) = self.exchange(key, value, deadline) {
-            self.effects.garbage.values.push(former);
-        }
+        let former = self.replace(key, value.into(), deadline);
+        self.effects.garbage.entries.extend(former);
     }
 
     /// Stores a value as [`store`](Self::store) does and gives the one that it replaces.
@@ -351,7 +341,12 @@ impl<'l, 'k> WriteView<'l, 'k> {
         value: impl Into<Value>,
         deadline: Deadline,
     ) -> Option<Value> {
-        let (value, moment) = (value.into(), self.moment);
+        self.replace(key, value.into(), deadline).map(Entry::into_value)
+    }
+
+    /// Stores a value and gives the entry that it replaces.
+    fn replace(&mut self, key: Key<'_>, value: Value, deadline: Deadline) -> Option<Entry> {
+        let moment = self.moment;
         self.effects.changing = true;
         self.effects.changes += 1;
         if matches!(deadline, Deadline::At(deadline_ms) if deadline_ms <= moment.now_ms) {
@@ -359,27 +354,27 @@ impl<'l, 'k> WriteView<'l, 'k> {
             self.effects.expired += 1;
             self.effects.garbage.values.push(value);
             self.remove_expired(key);
-            return self.take_stored(key).map(|entry| entry.value);
+            return self.take_stored(key);
         }
         let keyspace = self.locked.keyspace;
         let hasher = |key: &[u8]| keyspace.hash(key);
-        self.note_deadline(key, value.earliest_deadline_ms());
+        self.note_deadline(key, value.as_ref().earliest_deadline_ms());
         let replaced = self.database(key).store(key, value, deadline, moment, hasher);
         self.note_deadline(key, deadline.after(None));
         let replaced = replaced?;
         if replaced.was_expired {
             self.effects.expired += 1;
-            self.effects.garbage.values.push(replaced.value);
+            self.effects.garbage.entries.push(replaced.entry);
             return None;
         }
-        Some(replaced.value)
+        Some(replaced.entry)
     }
 
     /// Puts an entry where none is.
     pub(super) fn insert(&mut self, key: Key<'_>, entry: Entry) {
         let keyspace = self.locked.keyspace;
         self.note_deadline(key, entry.deadline_ms());
-        self.note_deadline(key, entry.value.earliest_deadline_ms());
+        self.note_deadline(key, entry.value().earliest_deadline_ms());
         self.database(key).insert_absent(key.hash, entry, |key| keyspace.hash(key));
     }
 
@@ -423,7 +418,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let moment = self.moment;
         let Some(entry) = self.entry(from) else { return false };
         moment.touch(&entry.access);
-        let mut copy = Entry::new(to.bytes, entry.value.clone(), moment.new_access());
+        let mut copy = Entry::new(to.bytes, entry.value().to_value(), moment.new_access());
         copy.set_deadline(entry.deadline_ms());
         self.in_db(to_db).put(to, copy);
         self.effects.changes += 1;

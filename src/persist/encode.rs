@@ -5,7 +5,7 @@ use super::code::{self, kind};
 use super::lzf::Compressor;
 use crate::limits;
 use crate::protocol::number::{parse_integer, write_integer};
-use crate::value::{Hash, List, Listpack, Node, Set, SortedSet, StringValue, Value};
+use crate::value::{Hash, List, Listpack, Node, Set, SortedSet, StringRef, ValueRef};
 use std::io::{self, Write};
 
 /// Writes values; keeps its room from one to the next.
@@ -19,7 +19,7 @@ pub(super) struct Encoder {
 }
 
 /// The version of the format that a value needs.
-pub(super) fn version(value: &Value) -> u16 {
+pub(super) fn version(value: ValueRef<'_>) -> u16 {
     match value.earliest_deadline_ms() {
         Some(_) => code::VERSION_WITH_FIELD_DEADLINES,
         None => code::VERSION,
@@ -27,20 +27,20 @@ pub(super) fn version(value: &Value) -> u16 {
 }
 
 /// How a value is stored.
-pub(super) fn kind(value: &Value) -> u8 {
+pub(super) fn kind(value: ValueRef<'_>) -> u8 {
     match value {
-        Value::String(_) => kind::STRING,
-        Value::List(_) => kind::LIST_QUICKLIST_2,
-        Value::Set(set) => match &**set {
+        ValueRef::String(_) => kind::STRING,
+        ValueRef::List(_) => kind::LIST_QUICKLIST_2,
+        ValueRef::Set(set) => match set {
             Set::Ints(_) => kind::SET_INTSET,
             // Redis 7.0 knows no sets in listpacks.
             Set::Packed(_) | Set::Table(_) => kind::SET,
         },
-        Value::SortedSet(sorted_set) => match &**sorted_set {
+        ValueRef::SortedSet(sorted_set) => match sorted_set {
             SortedSet::Packed(_) => kind::SORTED_SET_LISTPACK,
             SortedSet::Ranked(_) => kind::SORTED_SET,
         },
-        Value::Hash(hash) => match (hash.as_pack(), hash.earliest_deadline_ms()) {
+        ValueRef::Hash(hash) => match (hash.as_pack(), hash.earliest_deadline_ms()) {
             (Some(_), None) => kind::HASH_LISTPACK,
             (None, None) => kind::HASH,
             (Some(_), Some(_)) => kind::HASH_LISTPACK_DEADLINES,
@@ -55,14 +55,14 @@ impl Encoder {
     }
 
     /// Writes a value behind its kind.
-    pub(super) fn value(&mut self, value: &Value, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn value(&mut self, value: ValueRef<'_>, out: &mut impl Write) -> io::Result<()> {
         match value {
-            Value::String(StringValue::Int(value)) => self.integer(*value, out),
-            Value::String(string) => self.string(&string.bytes(), out),
-            Value::List(list) => self.list(list, out),
-            Value::Set(set) => self.set(set, out),
-            Value::SortedSet(sorted_set) => self.sorted_set(sorted_set, out),
-            Value::Hash(hash) => self.hash(hash, out),
+            ValueRef::String(StringRef::Int(value)) => self.integer(value, out),
+            ValueRef::String(string) => self.string(&string.bytes(), out),
+            ValueRef::List(list) => self.list(list, out),
+            ValueRef::Set(set) => self.set(set, out),
+            ValueRef::SortedSet(sorted_set) => self.sorted_set(sorted_set, out),
+            ValueRef::Hash(hash) => self.hash(hash, out),
         }
     }
 

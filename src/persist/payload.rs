@@ -7,7 +7,7 @@ use super::decode::Decoder;
 use super::encode::{self, Encoder};
 use super::error::LoadError;
 use super::reader::Reader;
-use crate::value::{EncodingLimits, Value};
+use crate::value::{EncodingLimits, Value, ValueRef};
 
 /// Why a payload is not taken.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum PayloadError {
 }
 
 /// The payload of a value; whether long strings are compressed.
-pub fn dump(value: &Value, compresses: bool) -> Vec<u8> {
+pub fn dump(value: ValueRef<'_>, compresses: bool) -> Vec<u8> {
     let mut payload = vec![encode::kind(value)];
     Encoder::new(compresses)
         .value(value, &mut payload)

@@ -22,7 +22,7 @@ pub use list::{End, List, Node};
 pub use listpack::{Element, Listpack};
 pub use set::Set;
 pub use sorted_set::SortedSet;
-pub use string::StringValue;
+pub use string::{StringRef, StringValue};
 
 use crate::error::CommandError;
 
@@ -70,34 +70,30 @@ impl Type {
     }
 }
 
+/// What a key holds, to look at. A key may keep it in another form than [`Value`].
+#[derive(Debug, Clone, Copy)]
+pub enum ValueRef<'a> {
+    /// Bytes, or an integer kept as one.
+    String(StringRef<'a>),
+    /// A sequence.
+    List(&'a List),
+    /// A map.
+    Hash(&'a Hash),
+    /// A set.
+    Set(&'a Set),
+    /// A set in the order of scores.
+    SortedSet(&'a SortedSet),
+}
+
 impl Value {
-    /// Which type it is.
-    pub fn kind(&self) -> Type {
+    /// The same to look at.
+    pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
-            Self::String(_) => Type::String,
-            Self::List(_) => Type::List,
-            Self::Hash(_) => Type::Hash,
-            Self::Set(_) => Type::Set,
-            Self::SortedSet(_) => Type::SortedSet,
-        }
-    }
-
-    /// The name that OBJECT ENCODING answers.
-    pub fn encoding(&self) -> &'static str {
-        match self {
-            Self::String(string) => string.encoding(),
-            Self::List(list) => list.encoding(),
-            Self::Hash(hash) => hash.encoding(),
-            Self::Set(set) => set.encoding(),
-            Self::SortedSet(sorted_set) => sorted_set.encoding(),
-        }
-    }
-
-    /// When the first of its elements is due that can be so by themselves, in unix milliseconds.
-    pub fn earliest_deadline_ms(&self) -> Option<u64> {
-        match self {
-            Self::Hash(hash) => hash.earliest_deadline_ms(),
-            _ => None,
+            Self::String(string) => ValueRef::String(string.as_ref()),
+            Self::List(list) => ValueRef::List(list),
+            Self::Hash(hash) => ValueRef::Hash(hash),
+            Self::Set(set) => ValueRef::Set(set),
+            Self::SortedSet(sorted_set) => ValueRef::SortedSet(sorted_set),
         }
     }
 
@@ -120,8 +116,48 @@ impl Value {
         }
     }
 
+    /// The string to change, or the error that a command for strings answers.
+    pub fn as_string_mut(&mut self) -> Result<&mut StringValue, CommandError> {
+        match self {
+            Self::String(string) => Ok(string),
+            _ => Err(CommandError::WrongType),
+        }
+    }
+}
+
+impl<'a> ValueRef<'a> {
+    /// Which type it is.
+    pub fn kind(self) -> Type {
+        match self {
+            Self::String(_) => Type::String,
+            Self::List(_) => Type::List,
+            Self::Hash(_) => Type::Hash,
+            Self::Set(_) => Type::Set,
+            Self::SortedSet(_) => Type::SortedSet,
+        }
+    }
+
+    /// The name that OBJECT ENCODING answers.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            Self::String(string) => string.encoding(),
+            Self::List(list) => list.encoding(),
+            Self::Hash(hash) => hash.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::SortedSet(sorted_set) => sorted_set.encoding(),
+        }
+    }
+
+    /// When the first of its elements is due that can be so by themselves, in unix milliseconds.
+    pub fn earliest_deadline_ms(self) -> Option<u64> {
+        match self {
+            Self::Hash(hash) => hash.earliest_deadline_ms(),
+            _ => None,
+        }
+    }
+
     /// About how many allocations it takes, and has to give back.
-    pub fn parts(&self) -> usize {
+    pub fn parts(self) -> usize {
         match self.encoding() {
             "listpack" | "intset" => 1,
             _ => match self {
@@ -135,18 +171,21 @@ impl Value {
     }
 
     /// The string, or the error that a command for strings answers.
-    pub fn as_string(&self) -> Result<&StringValue, CommandError> {
+    pub fn as_string(self) -> Result<StringRef<'a>, CommandError> {
         match self {
             Self::String(string) => Ok(string),
             _ => Err(CommandError::WrongType),
         }
     }
 
-    /// The string to change, or the error that a command for strings answers.
-    pub fn as_string_mut(&mut self) -> Result<&mut StringValue, CommandError> {
+    /// A copy of its own.
+    pub fn to_value(self) -> Value {
         match self {
-            Self::String(string) => Ok(string),
-            _ => Err(CommandError::WrongType),
+            Self::String(string) => string.to_value().into(),
+            Self::List(list) => list.clone().into(),
+            Self::Hash(hash) => hash.clone().into(),
+            Self::Set(set) => set.clone().into(),
+            Self::SortedSet(sorted_set) => sorted_set.clone().into(),
         }
     }
 }
@@ -160,7 +199,7 @@ impl From<StringValue> for Value {
 /// A type that has elements, and exists only while it has some.
 pub trait Collection: Into<Value> {
     /// The collection in a value, if it is of this type.
-    fn of(value: &Value) -> Option<&Self>;
+    fn of(value: ValueRef<'_>) -> Option<&Self>;
     /// The collection out of a value, if it is of this type.
     fn from_value(value: Value) -> Option<Self>;
     /// The same, to change it.
@@ -178,8 +217,8 @@ macro_rules! collection {
         }
 
         impl Collection for $type {
-            fn of(value: &Value) -> Option<&Self> {
-                if let Value::$type(collection) = value { Some(collection) } else { None }
+            fn of(value: ValueRef<'_>) -> Option<&Self> {
+                if let ValueRef::$type(collection) = value { Some(collection) } else { None }
             }
 
             fn from_value(value: Value) -> Option<Self> {

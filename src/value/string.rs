@@ -37,29 +37,18 @@ impl StringValue {
         parse_integer(bytes).map(Self::Int)
     }
 
-    /// The bytes; digits are made when it is an integer.
-    pub fn bytes(&self) -> Cow<'_, [u8]> {
+    /// The same to look at.
+    pub fn as_ref(&self) -> StringRef<'_> {
         match self {
-            Self::Int(value) => {
-                let mut digits = Vec::with_capacity(limits::INTEGER_TEXT_BYTES_MAX);
-                write_integer(*value, &mut digits);
-                Cow::Owned(digits)
-            }
-            Self::Fixed(bytes) => Cow::Borrowed(bytes),
-            Self::Growing(bytes) => Cow::Borrowed(bytes),
+            Self::Int(value) => StringRef::Int(*value),
+            Self::Fixed(bytes) => StringRef::Fixed(bytes),
+            Self::Growing(bytes) => StringRef::Growing(bytes),
         }
     }
 
     /// Length in bytes.
     pub fn len(&self) -> usize {
-        match self {
-            Self::Int(value) => {
-                let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
-                digits as usize + usize::from(*value < 0)
-            }
-            Self::Fixed(bytes) => bytes.len(),
-            Self::Growing(bytes) => bytes.len(),
-        }
+        self.as_ref().len()
     }
 
     /// Whether it has no bytes.
@@ -67,19 +56,11 @@ impl StringValue {
         self.len() == 0
     }
 
-    /// The integer whose digits these bytes are.
-    pub fn as_integer(&self) -> Option<i64> {
-        match self {
-            Self::Int(value) => Some(*value),
-            other => parse_integer(&other.bytes()),
-        }
-    }
-
     /// The bytes to change in place; from now on the encoding is `raw`.
     pub fn growing(&mut self) -> &mut Vec<u8> {
         if !matches!(self, Self::Growing(_)) {
             let bytes = match std::mem::replace(self, Self::Int(0)) {
-                Self::Int(value) => Self::Int(value).bytes().into_owned(),
+                Self::Int(value) => StringRef::Int(value).bytes().into_owned(),
                 Self::Fixed(bytes) => bytes.into_vec(),
                 Self::Growing(bytes) => bytes,
             };
@@ -108,8 +89,66 @@ impl StringValue {
         own
     }
 
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Int(_) => 0,
+            Self::Fixed(bytes) => bytes.len(),
+            Self::Growing(bytes) => bytes.capacity(),
+        }
+    }
+}
+
+/// A string that is stored, to look at. Where its bytes are is nobody's business.
+#[derive(Debug, Clone, Copy)]
+pub enum StringRef<'a> {
+    /// The digits of an integer.
+    Int(i64),
+    /// Bytes that were stored whole.
+    Fixed(&'a [u8]),
+    /// Bytes that were changed in place.
+    Growing(&'a [u8]),
+}
+
+impl<'a> StringRef<'a> {
+    /// The bytes; digits are made when it is an integer.
+    pub fn bytes(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Int(value) => {
+                let mut digits = Vec::with_capacity(limits::INTEGER_TEXT_BYTES_MAX);
+                write_integer(value, &mut digits);
+                Cow::Owned(digits)
+            }
+            Self::Fixed(bytes) | Self::Growing(bytes) => Cow::Borrowed(bytes),
+        }
+    }
+
+    /// Length in bytes.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Int(value) => {
+                let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
+                digits as usize + usize::from(value < 0)
+            }
+            Self::Fixed(bytes) | Self::Growing(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The integer whose digits these bytes are.
+    pub fn as_integer(self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(value),
+            Self::Fixed(bytes) | Self::Growing(bytes) => parse_integer(bytes),
+        }
+    }
+
     /// The name that OBJECT ENCODING answers.
-    pub fn encoding(&self) -> &'static str {
+    pub fn encoding(self) -> &'static str {
         match self {
             Self::Int(_) => "int",
             Self::Fixed(bytes) if bytes.len() <= limits::EMBSTR_BYTES_MAX => "embstr",
@@ -117,12 +156,12 @@ impl StringValue {
         }
     }
 
-    /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
+    /// A copy of its own.
+    pub fn to_value(self) -> StringValue {
         match self {
-            Self::Int(_) => 0,
-            Self::Fixed(bytes) => bytes.len(),
-            Self::Growing(bytes) => bytes.capacity(),
+            Self::Int(value) => StringValue::Int(value),
+            Self::Fixed(bytes) => StringValue::Fixed(bytes.into()),
+            Self::Growing(bytes) => StringValue::Growing(bytes.into()),
         }
     }
 }
@@ -142,7 +181,7 @@ mod tests {
     #[test]
     fn digits_are_counted_as_they_are_printed() {
         for value in [0, 9, 10, -1, -10, i64::MAX, i64::MIN] {
-            let string = StringValue::Int(value);
+            let string = StringRef::Int(value);
             assert_eq!(string.len(), string.bytes().len(), "{value}");
         }
     }
@@ -150,9 +189,10 @@ mod tests {
     #[test]
     fn a_string_that_was_changed_in_place_is_raw() {
         let mut string = StringValue::copied(b"12");
-        assert_eq!(string.encoding(), "int");
+        assert_eq!(string.as_ref().encoding(), "int");
         string.append(b"3");
-        assert_eq!((string.encoding(), string.as_integer()), ("raw", Some(123)));
+        let changed = string.as_ref();
+        assert_eq!((changed.encoding(), changed.as_integer()), ("raw", Some(123)));
         assert_eq!(string.padded(5), b"123\0\0");
         assert_eq!(string.padded(2), b"123\0\0", "nothing is cut off");
     }

@@ -7,8 +7,8 @@ use crate::error::CommandError;
 use crate::keyspace::{Change, ReadView, WriteView};
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Reply, Request};
-use crate::value::StringValue;
 use crate::value::bitfield::{Field, Overflow};
+use crate::value::{StringRef, StringValue};
 
 struct Step {
     field: Field,
@@ -59,8 +59,8 @@ impl Steps {
     }
 
     /// What steps answer that only read.
-    fn read<'v>(&self, string: Option<&StringValue>) -> Reply<'v> {
-        let bytes = string.map(StringValue::bytes).unwrap_or_default();
+    fn read<'v>(&self, string: Option<StringRef<'_>>) -> Reply<'v> {
+        let bytes = string.map(StringRef::bytes).unwrap_or_default();
         Reply::Array(self.steps.iter().map(|step| Reply::Int(step.field.get(&bytes))).collect())
     }
 

@@ -5,7 +5,7 @@ use crate::error::CommandError;
 use crate::keyspace::ReadView;
 use crate::protocol::{Outcome, Reply};
 use crate::value::subsequence::{CommonPart, common_len, common_parts};
-use crate::value::{StringValue, Value};
+use crate::value::{StringRef, ValueRef};
 use std::borrow::Cow;
 
 /// What Redis would take for each pair of bytes. We take far less, but refuse the same.
@@ -72,10 +72,10 @@ pub(super) fn lcs<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v
     Ok(Reply::bulk(subsequence))
 }
 
-fn string(value: Option<&Value>) -> Result<Cow<'_, [u8]>, CommandError> {
-    let string = value.map(Value::as_string).transpose();
+fn string(value: Option<ValueRef<'_>>) -> Result<Cow<'_, [u8]>, CommandError> {
+    let string = value.map(ValueRef::as_string).transpose();
     let string = string.map_err(|_| CommandError::LCS_NOT_STRINGS)?;
-    Ok(string.map_or(Cow::Borrowed(&[]), StringValue::bytes))
+    Ok(string.map_or(Cow::Borrowed(&[]), StringRef::bytes))
 }
 
 fn indexes<'v>(parts: &[CommonPart], options: &Options) -> Reply<'v> {

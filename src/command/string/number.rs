@@ -5,7 +5,7 @@ use crate::error::CommandError;
 use crate::keyspace::{Key, WriteView};
 use crate::protocol::extended::Extended;
 use crate::protocol::{Outcome, Reply};
-use crate::value::StringValue;
+use crate::value::{StringRef, StringValue};
 
 pub(super) fn incr<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let key = args.key()?;
@@ -29,7 +29,7 @@ pub(super) fn decrby<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -
 
 fn increment<'v>(view: &mut WriteView<'_, '_>, key: Key<'_>, by: i64) -> Outcome<'v> {
     let sum = view.update_string(key, |string| {
-        let former = string.as_integer().ok_or(CommandError::NotInteger)?;
+        let former = string.as_ref().as_integer().ok_or(CommandError::NotInteger)?;
         let sum = former.checked_add(by).ok_or(CommandError::INCREMENT_OVERFLOW)?;
         *string = StringValue::Int(sum);
         Ok(sum)
@@ -50,8 +50,8 @@ pub(super) fn incrbyfloat<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'
     // Redis keeps the text as it is: `int` is what it was, not what it is now.
     let fixed = |text: &str| StringValue::Fixed(text.as_bytes().into());
     let sum = view.update_string(key, |string| {
-        let former = match &*string {
-            StringValue::Int(value) => Extended::from(*value),
+        let former = match string.as_ref() {
+            StringRef::Int(value) => Extended::from(value),
             other => Extended::parse(&other.bytes()).ok_or(CommandError::NotFloat)?,
         };
         let sum = add(former)?;

@@ -106,7 +106,7 @@ impl Condition<'_> {
 
 /// Whether a key holds this string.
 fn equals(entry: Option<&Entry>, wanted: &[u8]) -> Result<bool, CommandError> {
-    let string = entry.map(|entry| entry.value.as_string()).transpose()?;
+    let string = entry.map(|entry| entry.value().as_string()).transpose()?;
     Ok(string.is_some_and(|string| *string.bytes() == *wanted))
 }
 
@@ -192,7 +192,7 @@ pub(super) fn set<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> O
 
 /// The string that is stored at a key, without a trace of having looked.
 fn stored<'v>(view: &'v WriteView<'_, '_>, key: Key<'_>) -> Outcome<'v> {
-    let string = view.entry(key).map(|entry| entry.value.as_string()).transpose()?;
+    let string = view.entry(key).map(|entry| entry.value().as_string()).transpose()?;
     Ok(string.map_or(Reply::Null, reply))
 }
 
@@ -242,7 +242,7 @@ pub(super) fn getset<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -
 pub(super) fn getdel<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let key = args.key()?;
     view.string(key)?;
-    Ok(former(view.take(key).map(|entry| entry.value)))
+    Ok(former(view.take(key).map(Entry::into_value)))
 }
 
 pub(super) fn getex<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -267,7 +267,7 @@ pub(super) fn getex<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) ->
         Expiry::At(option, time) => {
             let deadline_ms = option.deadline_ms(time, view.now_ms(), "getex")?;
             if deadline_ms <= view.now_ms() {
-                return Ok(former(view.take(key).map(|entry| entry.value)));
+                return Ok(former(view.take(key).map(Entry::into_value)));
             }
             view.set_deadline(key, deadline_ms);
         }
