@@ -1,8 +1,9 @@
-//! What commands on lists, hashes, sets and sorted sets share: elements as replies, and indexes that
-//! count from either end.
+//! What commands on lists, hashes, sets and sorted sets share: elements as replies, indexes that count
+//! from either end, and random choice.
 
 use crate::protocol::Reply;
 use crate::value::Element;
+use indexmap::IndexSet;
 use std::ops::Range;
 
 /// An element as a reply: digits are made when they are written.
@@ -36,9 +37,46 @@ pub(super) fn index_range(start: i64, stop: i64, length: usize) -> Range<usize> 
     if start > stop { 0..0 } else { start as usize..stop as usize + 1 }
 }
 
+/// Different positions below a length; every choice of so many is equally likely. It costs by the number
+/// of positions, be the length what it may.
+pub(super) fn choose_positions(rng: &mut fastrand::Rng, length: usize, count: usize) -> Vec<usize> {
+    // The plain way, which looks at every position, is the faster one for a good part of them.
+    if count > length / 4 {
+        return rng.choose_multiple(0..length, count);
+    }
+    // Floyd's: a position that is taken stands for the last one, which cannot be.
+    let mut chosen = IndexSet::with_capacity(count);
+    for last in length - count..length {
+        if !chosen.insert(rng.usize(..=last)) {
+            chosen.insert(last);
+        }
+    }
+    chosen.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn chosen_positions_are_different_and_equally_likely() {
+        const ROUNDS: usize = 3000;
+        let mut rng = fastrand::Rng::with_seed(1);
+        for (length, count) in [(1, 0), (1, 1), (20, 1), (20, 3), (20, 5), (20, 6), (20, 20)] {
+            let mut times = vec![0; length];
+            for _ in 0..ROUNDS {
+                let chosen = choose_positions(&mut rng, length, count);
+                assert_eq!(chosen.iter().collect::<HashSet<_>>().len(), count);
+                chosen.into_iter().for_each(|position| times[position] += 1);
+            }
+            let expected = ROUNDS * count / length;
+            let near = expected * 3 / 4..=expected * 5 / 4;
+            assert!(times.iter().all(|times| near.contains(times)), "{count}: {times:?}");
+        }
+        // A choice from all there could ever be takes no time.
+        assert_eq!(choose_positions(&mut rng, usize::MAX, 100).len(), 100);
+    }
 
     #[test]
     fn indexes_count_from_either_end_and_ranges_are_cut_to_what_is_there() {

@@ -4,7 +4,7 @@
 //! past its deadline is absent from every reply here.
 
 use super::args::{Args, repeats};
-use super::element::{reply, reply_or_null};
+use super::element::{choose_positions, reply, reply_or_null};
 use super::keys::{KeyFlags, Keys};
 use super::scan::{Cursor, ScanOptions};
 use super::spec::{Arity, Flags, Handler, Spec};
@@ -481,7 +481,7 @@ impl<'v> Choice<'v> {
             let all = (0..length).filter_map(move |position| self.at(position));
             return Reply::stream(shape, PARTS * length, all.flat_map(show));
         }
-        let positions = rng.choose_multiple(0..length, count);
+        let positions = choose_positions(&mut rng, length, count);
         let chosen = positions.into_iter().filter_map(move |position| self.at(position));
         Reply::stream(shape, PARTS * count, chosen.flat_map(show))
     }

@@ -386,8 +386,9 @@ fn ltrim<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v
     let (key, start, stop) = (args.key()?, args.integer()?, args.integer()?);
     let limits = view.encoding_limits();
     let cut = view.change(key, |list: &mut List| {
-        let cut = list.trim(index_range(start, stop, list.len()), &limits);
-        Ok(Change::of(cut.len(), cut))
+        let length = list.len();
+        let cut = list.trim(index_range(start, stop, length), &limits);
+        Ok(Change::of(length - list.len(), cut))
     })?;
     cut.map(|cut| view.discard(cut));
     Ok(Reply::Ok)

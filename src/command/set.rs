@@ -3,7 +3,7 @@
 //! A set exists exactly while it has members: the view removes one that a handler leaves empty.
 
 use super::args::{Args, repeats};
-use super::element::reply;
+use super::element::{choose_positions, reply};
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::scan::{Cursor, ScanOptions};
 use super::spec::{Arity, Flags, Handler, Spec};
@@ -348,7 +348,7 @@ fn srandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     if count == set.len() {
         return Ok(Reply::Stream(Shape::Array, Box::new(set.iter().map(reply))));
     }
-    let positions = rng.choose_multiple(0..set.len(), count);
+    let positions = choose_positions(&mut rng, set.len(), count);
     Ok(Reply::Array(
         positions.into_iter().filter_map(|position| set.at(position)).map(reply).collect(),
     ))

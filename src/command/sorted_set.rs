@@ -3,6 +3,7 @@
 //! A sorted set exists exactly while it has members: the view removes one that a handler leaves empty.
 
 use super::args::{Args, repeats};
+use super::element::choose_positions;
 use super::keys::{KeyFlags, Keys};
 use super::scan::{Cursor, ScanOptions};
 use super::sorted_set_range::{LexRange, ScoreRange};
@@ -539,7 +540,7 @@ fn zrandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         if count >= length {
             (Box::new(0..length), length)
         } else {
-            (Box::new(rng.choose_multiple(0..length, count).into_iter()), count)
+            (Box::new(choose_positions(&mut rng, length, count).into_iter()), count)
         }
     };
     Ok(scored_stream(ranks.filter_map(|rank| set.at(rank)), shown, with_scores))

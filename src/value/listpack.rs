@@ -345,17 +345,19 @@ impl Listpack {
         (position.0 < self.end()).then_some(position)
     }
 
-    /// Splits off the elements from a position on.
-    pub fn split_off(&mut self, position: Position) -> Self {
+    /// Splits off the elements from an index on.
+    pub fn split_off(&mut self, index: usize) -> Self {
+        let length = self.len();
+        let Some(position) = self.seek(index) else { return Self::new() };
         let mut tail = Self::new();
         tail.bytes.truncate(HEADER_BYTES);
         tail.bytes.extend_from_slice(&self.bytes[position.0..]);
         self.bytes.truncate(position.0);
         self.bytes.push(END);
         self.bytes.shrink_to_fit();
-        for half in [&mut *self, &mut tail] {
+        for (half, count) in [(&mut *self, index), (&mut tail, length - index)] {
             half.write_total();
-            half.write_count(half.iter().count());
+            half.write_count(count);
         }
         tail
     }
@@ -655,9 +657,10 @@ mod tests {
                         pack.remove(position, count);
                         model.drain(index..(index + count).min(model.len()));
                     }
-                    (5, Some(position)) => {
-                        let tail = pack.split_off(position);
+                    (5, _) => {
+                        let tail = pack.split_off(index);
                         assert_eq!(contents(&tail), model[index..]);
+                        assert_eq!((tail.len(), pack.len()), (model.len() - index, index));
                         pack.append(&tail);
                     }
                     _ => {}
