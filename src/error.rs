@@ -126,6 +126,18 @@ impl CommandError {
     pub const LIBRARY_NAME_MISSING: Self = Self::text("ERR library name argument was not given");
     /// The key has to be there.
     pub const NO_SUCH_KEY: Self = Self::text("ERR no such key");
+    /// RESTORE of a key that is there.
+    pub const BUSY_KEY: Self = Self::text("BUSYKEY Target key name already exists.");
+    /// RESTORE for less than no time.
+    pub const INVALID_RESTORE_TTL: Self = Self::text("ERR Invalid TTL value, must be >= 0");
+    /// RESTORE of a key that was last used in the future.
+    pub const INVALID_IDLETIME: Self = Self::text("ERR Invalid IDLETIME value, must be >= 0");
+    /// RESTORE with a frequency of more than eight bits.
+    pub const INVALID_FREQ: Self = Self::text("ERR Invalid FREQ value, must be >= 0 and <= 255");
+    /// RESTORE of what DUMP did not make, or a later one.
+    pub const WRONG_PAYLOAD: Self = Self::text("ERR DUMP payload version or checksum are wrong");
+    /// RESTORE of what is no value.
+    pub const BAD_DATA_FORMAT: Self = Self::text("ERR Bad data format");
     /// DEBUG, unless the directive enable-debug-command allows it.
     pub const DEBUG_NOT_ALLOWED: Self = Self::text(
         "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from \

@@ -247,6 +247,7 @@ fn call(
         access: access_mode(client, found),
         encoding: EncodingLimits::new(&client.settings),
         string_bytes_max: usize::try_from(client.settings.proto_max_bulk_len).unwrap_or(usize::MAX),
+        compresses_dumps: client.settings.rdbcompression,
     };
     let (plan, known_hash) = lock_plan(instance, spec.keys, request);
     let (protocol, inline) = (client.protocol, request.inline);

@@ -8,6 +8,7 @@ use super::spec::{Arity, Context, Flags, Handler, Spec};
 use crate::config::Permission;
 use crate::error::CommandError;
 use crate::keyspace::Entry;
+use crate::persist::{Fingerprint, Survey, stored_bytes};
 use crate::protocol::{Outcome, Protocol, Reply};
 use std::time::Duration;
 
@@ -29,7 +30,12 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
 /// A subcommand: its name, how many arguments follow it, what it does.
 type Subcommand = (&'static str, usize, for<'v> fn(&mut Context<'_>, &mut Args<'v>) -> Outcome<'v>);
 
+/// Any number of arguments.
+const ANY: usize = usize::MAX;
+
 const SUBCOMMANDS: &[Subcommand] = &[
+    ("DIGEST", 0, digest),
+    ("DIGEST-VALUE", ANY, digest_value),
     ("ERROR", 1, error),
     ("LOG", 1, log),
     ("OBJECT", 1, object),
@@ -50,7 +56,7 @@ fn debug<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     }
     let name = args.bytes()?;
     let is_it = |(known, length, _): &&Subcommand| {
-        name.eq_ignore_ascii_case(known.as_bytes()) && args.len() == *length
+        name.eq_ignore_ascii_case(known.as_bytes()) && (*length == ANY || args.len() == *length)
     };
     match SUBCOMMANDS.iter().find(is_it) {
         Some((_, _, run)) => run(context, args),
@@ -59,6 +65,24 @@ fn debug<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
             Err(CommandError::UnknownSubcommandOrArity { name, container: "DEBUG" })
         }
     }
+}
+
+fn digest<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
+    let (mut survey, now_ms) = (Survey::default(), context.walk().now_ms());
+    context.instance.keyspace.for_each_database(|db, database| {
+        for entry in database.iter().filter(|entry| !entry.is_expired(now_ms)) {
+            survey.add(db, entry.key(), entry.value(), entry.deadline_ms().is_some());
+        }
+    });
+    Ok(Reply::status(survey.fingerprint().to_string()))
+}
+
+fn digest_value<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
+    let walk = context.walk();
+    let of_entry =
+        |entry: &Entry| Fingerprint::of_value(entry.value(), entry.deadline_ms().is_some());
+    let of_key = |key| walk.entry(key, of_entry).unwrap_or_default();
+    Ok(Reply::Array(args.rest().map(|key| Reply::status(of_key(key).to_string())).collect()))
 }
 
 fn error<'v>(_: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -73,20 +97,21 @@ fn log<'v>(_: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 fn object<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let walk = context.walk();
-    let described = walk.entry(args.bytes()?, |entry| describe(entry, walk.now_ms()));
+    let compresses = context.client.settings.rdbcompression;
+    let described = walk.entry(args.bytes()?, |entry| describe(entry, compresses, walk.now_ms()));
     described.map(Reply::status).ok_or(CommandError::NO_SUCH_KEY)
 }
 
-/// Redis also shows the length in a snapshot, between encoding and time of use.
-fn describe(entry: &Entry, now_ms: u64) -> String {
+fn describe(entry: &Entry, compresses: bool, now_ms: u64) -> String {
     /// The bits of the second of the last use that Redis keeps.
     const LRU_MASK: u64 = 0xff_ffff;
     let idle = u64::from(entry.access.idle_seconds(now_ms));
     let used = (now_ms / 1000).saturating_sub(idle) & LRU_MASK;
     format!(
-        "Value at:{:p} refcount:1 encoding:{} lru:{used} lru_seconds_idle:{idle}",
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{used} lru_seconds_idle:{idle}",
         entry,
-        entry.value().encoding()
+        entry.value().encoding(),
+        stored_bytes(entry.value(), compresses),
     )
 }
 
@@ -149,6 +174,10 @@ fn help<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
 
 const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DIGEST",
+    "    Output a hex signature representing the current DB content.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Output a hex signature of the values of all the specified keys.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message. Useful for clients",
     "    unit tests to simulate Redis errors.",

@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod database;
 mod debug;
+mod dump;
 mod element;
 mod expire;
 mod function;

@@ -2,9 +2,9 @@
 
 use super::spec::{Group, Spec};
 use super::{
-    bitmap, client, config, connection, database, debug, expire, function, geo, geo_search, hash,
-    hash_expiry, hyperloglog, info, introspection, key, latency, list, lolwut, memory, object,
-    pubsub, replication, scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra,
+    bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
+    hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, lolwut, memory,
+    object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra,
     sorted_set_range, string,
 };
 use crate::protocol::Request;
@@ -24,6 +24,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Geo, geo::COMMANDS),
     (Group::Geo, geo_search::COMMANDS),
     (Group::Generic, key::COMMANDS),
+    (Group::Generic, dump::COMMANDS),
     (Group::Generic, expire::COMMANDS),
     (Group::Generic, scan::COMMANDS),
     (Group::Generic, object::COMMANDS),
@@ -44,6 +45,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Server, slowlog::COMMANDS),
     (Group::Server, latency::COMMANDS),
     (Group::Server, debug::COMMANDS),
+    (Group::Server, dump::CLUSTER_COMMANDS),
     (Group::Scripting, function::COMMANDS),
 ];
 

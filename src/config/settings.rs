@@ -89,6 +89,8 @@ settings! {
     zset_max_listpack_value: usize,
     /// Largest sparse HyperLogLog in bytes.
     hll_sparse_max_bytes: usize,
+    /// Whether long strings are compressed where data becomes bytes.
+    rdbcompression: bool,
     /// Accepted for compatibility: eviction frees outside of every lock either way.
     lazyfree_lazy_eviction: bool,
     /// Accepted for compatibility: expiry frees outside of every lock either way.

@@ -29,6 +29,15 @@ pub struct AccessMode {
 /// The counter of a new key, so that it is not the first to be evicted.
 const FREQUENCY_OF_NEW: u8 = 5;
 
+/// When, or how often, a key was used elsewhere, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Seconds since the last use.
+    pub idle_seconds: Option<u64>,
+    /// The logarithmic counter.
+    pub frequency: Option<u8>,
+}
+
 /// The access clock of one key: an atomic, so that readers update it under a shared lock.
 ///
 /// It holds unix seconds, or in its lower 24 bits the minute of the last decay and the counter. Keys
@@ -43,6 +52,20 @@ impl Access {
             AccessPolicy::Recency => seconds(now_ms),
             AccessPolicy::Frequency { .. } => pack(minutes(now_ms), FREQUENCY_OF_NEW),
         }))
+    }
+
+    /// A key that was used elsewhere before. What is known of that counts under its own policy alone.
+    pub fn with_usage(now_ms: u64, policy: AccessPolicy, usage: Usage) -> Self {
+        match (policy, usage) {
+            (AccessPolicy::Recency, Usage { idle_seconds: Some(idle), .. }) => {
+                let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+                Self(AtomicU32::new(seconds(now_ms).saturating_sub(idle)))
+            }
+            (AccessPolicy::Frequency { .. }, Usage { frequency: Some(frequency), .. }) => {
+                Self(AtomicU32::new(pack(minutes(now_ms), frequency)))
+            }
+            _ => Self::new(now_ms, policy),
+        }
     }
 
     /// Notes a use. `seed` decides whether a frequency goes up: the higher it is, the less likely.

@@ -19,7 +19,7 @@ mod testing;
 mod view;
 mod walk;
 
-pub use access::{Access, AccessMode, AccessPolicy};
+pub use access::{Access, AccessMode, AccessPolicy, Usage};
 pub use collection::Change;
 pub use effects::{DueFields, Effects, Freeing, Garbage};
 pub use entry::Entry;

@@ -28,6 +28,7 @@ impl Bench {
             access: AccessMode::default(),
             encoding: EncodingLimits::default(),
             string_bytes_max: usize::MAX,
+            compresses_dumps: false,
         }
     }
 

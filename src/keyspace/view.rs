@@ -4,7 +4,7 @@
 //! in the way. Mutators record what they do in the [`Effects`], so no command counts, frees or
 //! announces anything itself.
 
-use super::access::{Access, AccessMode, AccessPolicy};
+use super::access::{Access, AccessMode, AccessPolicy, Usage};
 use super::collection::Change;
 use super::effects::{DueFields, Effects, Freeing};
 use super::entry::Entry;
@@ -43,6 +43,8 @@ pub struct Moment {
     pub encoding: EncodingLimits,
     /// The longest string that a command may build, in bytes: the directive `proto-max-bulk-len`.
     pub string_bytes_max: usize,
+    /// Whether long strings are compressed in what DUMP gives: the directive `rdbcompression`.
+    pub compresses_dumps: bool,
 }
 
 impl Moment {
@@ -54,6 +56,7 @@ impl Moment {
             access: AccessMode { untouched: true, ..AccessMode::default() },
             encoding,
             string_bytes_max: 0,
+            compresses_dumps: false,
         }
     }
 
@@ -142,6 +145,11 @@ impl<'l> ReadView<'l> {
     /// The longest string that a command may build, in bytes.
     pub fn string_bytes_max(&self) -> usize {
         self.moment.string_bytes_max
+    }
+
+    /// Whether long strings are compressed in what DUMP gives.
+    pub fn compresses_dumps(&self) -> bool {
+        self.moment.compresses_dumps
     }
 
     /// A generator with this critical section's seed.
@@ -438,6 +446,14 @@ impl<'l, 'k> WriteView<'l, 'k> {
     pub fn touch(&mut self, key: Key<'_>) -> bool {
         self.remove_expired(key);
         self.entry(key).map(|entry| self.moment.touch(&entry.access)).is_some()
+    }
+
+    /// Lets a key that was stored right now be used as it was elsewhere.
+    pub fn set_usage(&mut self, key: Key<'_>, usage: Usage) {
+        let moment = self.moment;
+        if let Some(entry) = self.database(key).get_mut(key) {
+            entry.access = Access::with_usage(moment.now_ms, moment.access.policy, usage);
+        }
     }
 
     /// Sets a key's deadline in unix milliseconds; whether the key is there. A deadline that has

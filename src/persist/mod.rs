@@ -6,6 +6,7 @@
 mod checksum;
 mod code;
 mod decode;
+mod digest;
 mod encode;
 mod error;
 mod lzf;
@@ -13,5 +14,6 @@ mod payload;
 mod reader;
 mod ziplist;
 
+pub use digest::{Fingerprint, Survey};
 pub use error::{Fault, LoadError};
-pub use payload::{PayloadError, dump, restore};
+pub use payload::{PayloadError, dump, restore, stored_bytes};

@@ -8,6 +8,7 @@ use super::encode::{self, Encoder};
 use super::error::LoadError;
 use super::reader::Reader;
 use crate::value::{EncodingLimits, Value, ValueRef};
+use std::io;
 
 /// Why a payload is not taken.
 #[derive(Debug)]
@@ -28,6 +29,26 @@ pub fn dump(value: ValueRef<'_>, compresses: bool) -> Vec<u8> {
     let checksum = Checksum::of(&payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
+}
+
+/// How many bytes a value takes in a snapshot.
+pub fn stored_bytes(value: ValueRef<'_>, compresses: bool) -> u64 {
+    let mut counter = Counter(0);
+    Encoder::new(compresses).value(value, &mut counter).expect("counting does not fail");
+    counter.0
+}
+
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The value of a payload, whose strings have at most `string_bytes_max` bytes each.

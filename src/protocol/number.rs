@@ -163,6 +163,25 @@ fn shortest(value: f64) -> String {
     format!("{sign}{first}{point}{rest}e{exponent_sign}{size}")
 }
 
+/// A double as C's `%.17g` prints it: 17 digits, plain or scientific by its size.
+pub fn format_17_digits(value: f64) -> String {
+    if !value.is_finite() {
+        return format_double(value);
+    }
+    let scientific = format!("{value:.16e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let trimmed = |digits: &str| match digits.contains('.') {
+        true => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => digits.to_owned(),
+    };
+    if (-4..17).contains(&exponent) {
+        return trimmed(&format!("{value:.*}", (16 - exponent) as usize));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+}
+
 /// Prints a finite double with up to 17 digits behind the point and no exponent, as Redis prints a
 /// `long double` for people.
 pub fn format_long_double(value: f64) -> String {
@@ -257,6 +276,29 @@ mod tests {
         ];
         for (value, text) in cases {
             assert_eq!(format_double(value), text);
+        }
+    }
+
+    #[test]
+    fn doubles_are_printed_with_17_digits() {
+        // From printf("%.17g").
+        let cases = [
+            (3.3, "3.2999999999999998"),
+            (0.1, "0.10000000000000001"),
+            (1.0, "1"),
+            (-2.5, "-2.5"),
+            (-0.0, "-0"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123456789012345678.0, "1.2345678901234568e+17"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (5e-324, "4.9406564584124654e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(format_17_digits(value), text);
         }
     }
 

@@ -306,4 +306,8 @@ pub const LEFT_OUT: &[(&str, &[&str])] = &[
         ],
     ),
     ("nothing can be in it", &["FUNCTION"]),
+    (
+        "payloads hold elements in each server's own order; tests/dump.rs compares what can be",
+        &["DUMP", "RESTORE", "RESTORE-ASKING"],
+    ),
 ];

@@ -11,6 +11,7 @@ pub const SECTIONS: &[Section] = &[
     Section { title: "Process", directives: PROCESS },
     Section { title: "Observing", directives: OBSERVING },
     Section { title: "Memory", directives: MEMORY },
+    Section { title: "Snapshots", directives: SNAPSHOTS },
 ];
 
 const NETWORK: &[Directive] = &[
@@ -131,5 +132,8 @@ const MEMORY: &[Directive] = &[
     memory("hll-sparse-max-bytes", "3000", 0)
         .sets(field!(hll_sparse_max_bytes), "largest sparse HyperLogLog"),
 ];
+
+const SNAPSHOTS: &[Directive] = &[flag("rdbcompression", "yes")
+    .sets(field!(rdbcompression), "whether long strings are compressed, in DUMP's payloads too")];
 
 const LAZY: &str = "accepted; values are always freed outside of every lock";

@@ -94,12 +94,11 @@ pub const DIRECTIVES: &[Directive] = &[
     // Snapshots and the log.
     Directive::new("save", Kind::Words(check::save_points), ""),
     flag("stop-writes-on-bgsave-error", "yes"),
-    flag("rdbcompression", "yes"),
     flag("rdbchecksum", "yes").at_start(),
     text("dbfilename", "dump.rdb").protected(),
     flag("rdb-del-sync-files", "no"),
     flag("rdb-save-incremental-fsync", "yes"),
-    choice("sanitize-dump-payload", "no", &["no", "yes", "clients"]),
+    choice("sanitize-dump-payload", "yes", &["no", "yes", "clients"]),
     flag("appendonly", "no"),
     text("appendfilename", "appendonly.aof").at_start(),
     text("appenddirname", "appendonlydir").at_start(),
