@@ -100,6 +100,24 @@ impl CommandError {
         Self::text("ERR timeout is not an integer or out of range");
     /// A waiting command's timeout.
     pub const TIMEOUT_NEGATIVE: Self = Self::text("ERR timeout is negative");
+    /// A waiting command's timeout, in seconds with fractions.
+    pub const TIMEOUT_NOT_FLOAT: Self = Self::text("ERR timeout is not a float or out of range");
+    /// MULTI behind MULTI.
+    pub const NESTED_MULTI: Self = Self::text("ERR MULTI calls can not be nested");
+    /// WATCH behind MULTI.
+    pub const WATCH_INSIDE_MULTI: Self = Self::text("ERR WATCH inside MULTI is not allowed");
+    /// MONITOR behind MULTI.
+    pub const MONITOR_INSIDE_MULTI: Self =
+        Self::text("ERR MONITOR isn't allowed for DENY BLOCKING client");
+    /// EXEC of nothing.
+    pub const EXEC_WITHOUT_MULTI: Self = Self::text("ERR EXEC without MULTI");
+    /// DISCARD of nothing.
+    pub const DISCARD_WITHOUT_MULTI: Self = Self::text("ERR DISCARD without MULTI");
+    /// EXEC behind a command that could not be queued.
+    pub const EXEC_ABORTED: Self =
+        Self::text("EXECABORT Transaction discarded because of previous errors.");
+    /// A command that cannot be one of several.
+    pub const NOT_IN_TRANSACTION: Self = Self::text("ERR Command not allowed inside a transaction");
     /// A waiting command's timeout, in absolute terms.
     pub const TIMEOUT_OUT_OF_RANGE: Self = Self::text("ERR timeout is out of range");
     /// CLIENT UNBLOCK ERROR.
@@ -472,6 +490,13 @@ impl CommandError {
             fixed => return out.extend_from_slice(fixed.to_string().as_bytes()),
         };
         parts.iter().for_each(|part| out.extend_from_slice(part));
+    }
+
+    /// The error of an EXEC that is not even admitted, for this reason.
+    pub fn exec_aborted(reason: &Self) -> Self {
+        let reason = reason.to_string();
+        let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
+        Self::Text(format!("EXECABORT Transaction discarded because of: {reason}").into())
     }
 
     /// The code: the first word, by which INFO errorstats counts.

@@ -145,6 +145,30 @@ impl<'v> Args<'v> {
         Ok((keys, end, count))
     }
 
+    /// The next argument as how long to wait, in seconds with fractions: `None` for ever.
+    pub fn wait_time(&mut self, now_ms: u64) -> Result<Option<Duration>, CommandError> {
+        let seconds = parse_double(self.bytes()?).ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
+        // Redis counts it in milliseconds, and adds them to the unix time in a signed number.
+        let ms = (seconds * 1000.0).ceil();
+        if ms < 0.0 {
+            return Err(CommandError::TIMEOUT_NEGATIVE);
+        }
+        if ms >= (i64::MAX as u64 - now_ms) as f64 {
+            return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
+        }
+        Ok((ms > 0.0).then_some(Duration::from_millis(ms as u64)))
+    }
+
+    /// All arguments of BLPOP and its kin: keys, and how long to wait.
+    pub fn keys_and_wait_time(
+        &mut self,
+        now_ms: u64,
+    ) -> Result<(Vec<Key<'v>>, Option<Duration>), CommandError> {
+        let count = self.len().saturating_sub(1);
+        let keys = (0..count).map(|_| self.key()).collect::<Result<_, _>>()?;
+        Ok((keys, self.wait_time(now_ms)?))
+    }
+
     /// The next argument as the number of a database, of which there are `count`.
     pub fn db(&mut self, count: usize) -> Result<usize, CommandError> {
         let index = usize::try_from(self.small_integer()?);

@@ -82,7 +82,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "QUIT",
         arity: Arity::at_least(1),
         handler: Handler::Client(quit),
-        flags: ALWAYS.and(Flags::SUBSCRIBER),
+        flags: ALWAYS.and(Flags::SUBSCRIBER).and(Flags::UNQUEUED),
         since: "1.0.0",
         summary: "Closes the connection.",
         syntax: "",
@@ -94,7 +94,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "RESET",
         arity: Arity::exactly(1),
         handler: Handler::Client(reset),
-        flags: ALWAYS.and(Flags::SUBSCRIBER),
+        flags: ALWAYS.and(Flags::SUBSCRIBER).and(Flags::UNQUEUED),
         since: "6.2.0",
         summary: "Resets the connection.",
         syntax: "",
@@ -247,6 +247,7 @@ fn reset<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     instance.pubsub.leave(&client.record);
     // Messages that came before go ahead of the reply.
     client.record.send_held();
+    instance.discard_transaction(client);
     client.reset();
     Ok(Reply::status("RESET"))
 }

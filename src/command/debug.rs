@@ -20,7 +20,8 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
         .and(Flags::NO_SCRIPT)
         .and(Flags::LOADING)
         .and(Flags::STALE)
-        .and(Flags::SYSTEM),
+        .and(Flags::SYSTEM)
+        .and(Flags::WALKS),
     since: "1.0.0",
     summary: "A container for debugging commands.",
     complexity: "Depends on subcommand.",
@@ -69,7 +70,7 @@ fn debug<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 fn digest<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     let (mut survey, now_ms) = (Survey::default(), context.walk().now_ms());
-    context.instance.keyspace.for_each_database(|db, database| {
+    context.shards.for_each_database(|db, database| {
         for entry in database.iter().filter(|entry| !entry.is_expired(now_ms)) {
             survey.add(db, entry.key(), entry.value(), entry.deadline_ms().is_some());
         }

@@ -17,7 +17,7 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
     name: "INFO",
     arity: Arity::at_least(1),
     handler: Handler::Client(info),
-    flags: Flags::LOADING.and(Flags::STALE).and(Flags::DANGEROUS),
+    flags: Flags::LOADING.and(Flags::STALE).and(Flags::DANGEROUS).and(Flags::WALKS),
     since: "1.0.0",
     summary: "Returns information and statistics about the server.",
     syntax: "[section...]",
@@ -160,7 +160,7 @@ impl Report<'_> {
     }
 
     fn memory(&self) -> &MemoryUse {
-        self.memory.get_or_init(|| self.instance().memory_use())
+        self.memory.get_or_init(|| self.context.memory_use())
     }
 
     fn databases(&self) -> &[DatabaseUse] {
@@ -212,7 +212,8 @@ fn clients(report: &Report<'_>, out: &mut Fields) {
     out.add("tracking_clients", 0);
     let bounded = blocked.iter().filter(|patience| **patience == Patience::Bounded).count();
     out.add("clients_in_timeout_table", bounded);
-    out.add_zeros(&["total_blocking_keys", "total_blocking_keys_on_nokey"]);
+    out.add("total_blocking_keys", report.context.shards.waited_key_count());
+    out.add_zeros(&["total_blocking_keys_on_nokey"]);
 }
 
 fn memory(report: &Report<'_>, out: &mut Fields) {

@@ -213,7 +213,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 ];
 
 /// The next argument as one of two ends.
-fn end(args: &mut Args<'_>) -> Result<End, CommandError> {
+pub(super) fn end(args: &mut Args<'_>) -> Result<End, CommandError> {
     if args.word("LEFT") {
         Ok(End::Left)
     } else if args.word("RIGHT") {
@@ -287,7 +287,8 @@ fn pop<'v>(
     })
 }
 
-fn pop_one(
+/// Takes one element off a list; `None` if there is no such list.
+pub(super) fn pop_one(
     view: &mut WriteView<'_, '_>,
     key: Key<'_>,
     end: End,
@@ -388,7 +389,8 @@ fn ltrim<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v
     let cut = view.change(key, |list: &mut List| {
         let length = list.len();
         let cut = list.trim(index_range(start, stop, length), &limits);
-        Ok(Change::of(length - list.len(), cut))
+        // As in Redis the key counts as changed even if nothing was cut off.
+        Ok(Change::of(length - list.len(), cut).touching())
     })?;
     cut.map(|cut| view.discard(cut));
     Ok(Reply::Ok)
@@ -437,22 +439,23 @@ fn lpos<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 fn lmove<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (source, destination) = (args.key()?, args.key()?);
     let (from, to) = (end(args)?, end(args)?);
-    move_one(view, (source, from), (destination, to))
+    Ok(move_one(view, (source, from), (destination, to))?.unwrap_or(Reply::Null))
 }
 
 fn rpoplpush<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let (source, destination) = (args.key()?, args.key()?);
-    move_one(view, (source, End::Right), (destination, End::Left))
+    Ok(move_one(view, (source, End::Right), (destination, End::Left))?.unwrap_or(Reply::Null))
 }
 
-fn move_one<'v>(
+/// Moves one element from a list to another; `None` if there is none to move.
+pub(super) fn move_one<'v>(
     view: &mut WriteView<'_, '_>,
     (source, from): (Key<'_>, End),
     (destination, to): (Key<'_>, End),
-) -> Outcome<'v> {
+) -> Result<Option<Reply<'v>>, CommandError> {
     let limits = view.encoding_limits();
     if view.look_at::<List>(source)?.is_none() {
-        return Ok(Reply::Null);
+        return Ok(None);
     }
     view.expect_type::<List>(destination)?;
     let moved = if source.bytes == destination.bytes {
@@ -461,23 +464,31 @@ fn move_one<'v>(
     } else {
         pop_one(view, source, from)?
     };
-    let Some(moved) = moved else { return Ok(Reply::Null) };
+    let Some(moved) = moved else { return Ok(None) };
     if source.bytes != destination.bytes {
         view.change_or_make(destination, List::default, |list| {
             list.push(to, &moved, &limits);
             Ok(Change::of(1, ()))
         })?;
     }
-    Ok(Reply::bulk(moved))
+    Ok(Some(Reply::bulk(moved)))
 }
 
 fn lmpop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
+    Ok(pop_several(view, args)?.unwrap_or(Reply::NullArray))
+}
+
+/// Takes elements off the first of several lists that is there; `None` if none is.
+pub(super) fn pop_several<'v>(
+    view: &'v mut WriteView<'_, '_>,
+    args: &mut Args<'v>,
+) -> Result<Option<Reply<'v>>, CommandError> {
     let (keys, end, count) = args.multi_pop(end)?;
     for key in keys {
         if let Some(popped) = cut(view, key, end, count)? {
             let popped = show(view.discard(popped), end);
-            return Ok(Reply::Array(vec![Reply::bulk(key.bytes), popped]));
+            return Ok(Some(Reply::Array(vec![Reply::bulk(key.bytes), popped])));
         }
     }
-    Ok(Reply::NullArray)
+    Ok(None)
 }

@@ -25,6 +25,7 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
             name: "DOCTOR",
             arity: Arity::exactly(2),
             handler: Handler::Client(doctor),
+            flags: Flags::WALKS,
             since: "4.0.0",
             summary: "Outputs a memory problems report.",
             tips: VARIES,
@@ -63,6 +64,7 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
             name: "STATS",
             arity: Arity::exactly(2),
             handler: Handler::Client(stats),
+            flags: Flags::WALKS,
             since: "4.0.0",
             summary: "Returns details about memory usage.",
             tips: VARIES,
@@ -104,7 +106,7 @@ fn purge<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
 }
 
 fn stats<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
-    let usage = context.instance.memory_use();
+    let usage = context.memory_use();
     let databases = usage.databases.iter().map(|database| {
         let overhead = Reply::Map(vec![
             (Reply::text("overhead.hashtable.main"), bytes(database.table_bytes)),
@@ -148,7 +150,7 @@ fn bytes<'v>(bytes: u64) -> Reply<'v> {
 const DIAGNOSED_BYTES_MIN: u64 = 5 * 1024 * 1024;
 
 fn doctor<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
-    Ok(Reply::Verbatim(diagnosis(&context.instance.memory_use()).into()))
+    Ok(Reply::Verbatim(diagnosis(&context.memory_use()).into()))
 }
 
 fn diagnosis(usage: &MemoryUse) -> String {

@@ -28,6 +28,7 @@ mod key;
 mod keys;
 mod latency;
 mod list;
+mod list_waiting;
 mod lolwut;
 mod memory;
 mod object;
@@ -41,14 +42,16 @@ mod sort;
 mod sorted_set;
 mod sorted_set_algebra;
 mod sorted_set_range;
+mod sorted_set_waiting;
 mod spec;
 mod string;
 pub mod syntax;
 mod table;
+mod transaction;
 
 pub use args::Args;
 pub use keys::{Begin, Find, KeyFlags, KeySpec, KeyUse, Keys, Legacy};
-pub use spec::{Arity, Context, Flags, Group, Handler, Spec};
+pub use spec::{Arity, Attempt, Context, Control, Flags, Group, Handler, Nothing, Spec, Wait};
 pub use table::{
     COMMAND_COUNT, FindError, Found, all, commands, find, find_full_name, subcommands,
 };

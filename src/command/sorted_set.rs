@@ -436,7 +436,7 @@ fn zlexcount<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 /// Which end is popped.
 #[derive(Clone, Copy)]
-enum Extreme {
+pub(super) enum Extreme {
     Min,
     Max,
 }
@@ -454,7 +454,7 @@ impl Extreme {
 }
 
 /// Takes members away from one end.
-fn pop(set: &mut SortedSet, end: Extreme, count: usize) -> Vec<(Vec<u8>, f64)> {
+pub(super) fn pop(set: &mut SortedSet, end: Extreme, count: usize) -> Vec<(Vec<u8>, f64)> {
     let (length, count) = (set.len(), count.min(set.len()));
     let own = |(member, score): (Cow<'_, [u8]>, f64)| (member.into_owned(), score);
     let popped = match end {
@@ -500,6 +500,14 @@ fn pop_one_key<'v>(view: &mut WriteView<'_, '_>, args: &mut Args<'v>, end: Extre
 }
 
 fn zmpop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
+    Ok(pop_several(view, args)?.unwrap_or(Reply::NullArray))
+}
+
+/// Takes members off the first of several sorted sets that is there; `None` if none is.
+pub(super) fn pop_several<'v>(
+    view: &mut WriteView<'_, '_>,
+    args: &mut Args<'v>,
+) -> Result<Option<Reply<'v>>, CommandError> {
     let (keys, end, count) = args.multi_pop(Extreme::parse)?;
     for key in keys {
         let popped = view.change(key, |set: &mut SortedSet| {
@@ -510,10 +518,10 @@ fn zmpop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v
             let pair =
                 |(member, score)| Reply::Array(vec![Reply::bulk(member), Reply::Double(score)]);
             let pairs = Reply::Array(popped.into_iter().map(pair).collect());
-            return Ok(Reply::Array(vec![Reply::bulk(key.bytes), pairs]));
+            return Ok(Some(Reply::Array(vec![Reply::bulk(key.bytes), pairs])));
         }
     }
-    Ok(Reply::NullArray)
+    Ok(None)
 }
 
 fn zrandmember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {

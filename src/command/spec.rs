@@ -2,10 +2,12 @@
 
 use super::args::Args;
 use super::keys::Keys;
-use crate::instance::{Client, Instance};
-use crate::keyspace::{Moment, ReadView, Walk, WriteView};
-use crate::protocol::Outcome;
-use crate::value::EncodingLimits;
+use crate::error::CommandError;
+use crate::instance::{Client, Instance, MemoryUse};
+use crate::keyspace::{Moment, ReadView, Shards, Walk, WriteView};
+use crate::protocol::{Outcome, Reply};
+use crate::value::{EncodingLimits, Type};
+use std::time::Duration;
 
 /// One command, or one subcommand of a container such as CONFIG.
 #[derive(Clone, Copy)]
@@ -92,18 +94,92 @@ pub enum Handler {
     Read(for<'v> fn(&'v ReadView<'_>, &mut Args<'v>) -> Outcome<'v>),
     /// Changes keys under exclusive locks.
     Write(for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Outcome<'v>),
+    /// Changes keys like a write, or finds that it has to wait for somebody else to do so first.
+    Wait(for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Result<Attempt<'v>, CommandError>),
     /// Walks the whole keyspace one shard at a time: never holds two locks.
     Walk(for<'v> fn(&'v Walk<'_>, &mut Args<'v>) -> Outcome<'v>),
     /// Touches the client or the server, never keys.
     Client(for<'v> fn(&mut Context<'_>, &mut Args<'v>) -> Outcome<'v>),
+    /// The executor itself runs it, for it decides how others run.
+    Control(Control),
     /// Has subcommands and runs none by itself.
     Container,
+}
+
+/// The commands that the executor itself runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Queues the commands that follow: MULTI.
+    Queue,
+    /// Runs what was queued as one critical section: EXEC.
+    Run,
+    /// Forgets what was queued: DISCARD.
+    Discard,
+    /// Lets EXEC do nothing once a key has changed: WATCH.
+    Watch,
+    /// Watches nothing any more: UNWATCH.
+    Unwatch,
+}
+
+impl Control {
+    /// Whether it runs at once where other commands are queued.
+    pub fn runs_while_queueing(self) -> bool {
+        self != Self::Unwatch
+    }
+}
+
+/// What a command that may have to wait comes to.
+pub enum Attempt<'v> {
+    /// There was something to do.
+    Done(Reply<'v>),
+    /// There is nothing to do yet, and nothing was changed.
+    Wait(Wait),
+}
+
+/// For what and how long a command waits. It waits for those keys of its row that it deletes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    /// What one of its keys has to become.
+    pub wanted: Type,
+    /// How long; without end if there is none.
+    pub time: Option<Duration>,
+    /// What is answered where nobody may wait. When the time is over it is no array, as in Redis.
+    pub otherwise: Nothing,
+}
+
+/// A reply that says that there is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {
+    /// No string.
+    Null,
+    /// No array.
+    NullArray,
+}
+
+impl Nothing {
+    /// The reply.
+    pub fn reply<'v>(self) -> Reply<'v> {
+        match self {
+            Self::Null => Reply::Null,
+            Self::NullArray => Reply::NullArray,
+        }
+    }
 }
 
 impl Spec {
     /// Whether it changes keys in a way that clients can see.
     pub fn is_write(&self) -> bool {
-        matches!(self.handler, Handler::Write(_)) && !self.flags.has(Flags::READ_ONLY)
+        self.has_write_handler() && !self.flags.has(Flags::READ_ONLY)
+    }
+
+    /// Whether it may change keys, visibly or not, and so needs exclusive locks.
+    pub fn has_write_handler(&self) -> bool {
+        matches!(self.handler, Handler::Write(_) | Handler::Wait(_))
+    }
+
+    /// Whether it looks at every key, one shard at a time.
+    pub fn walks(&self) -> bool {
+        matches!(self.handler, Handler::Walk(_)) || self.flags.has(Flags::WALKS)
     }
 
     /// Whether it reads keys and changes none.
@@ -127,6 +203,8 @@ pub struct Context<'c> {
     pub instance: &'c Instance,
     /// The client that asks.
     pub client: &'c mut Client,
+    /// Every shard, to look at.
+    pub shards: Shards<'c>,
     /// Unix time in microseconds.
     pub now_us: i64,
 }
@@ -139,7 +217,12 @@ impl Context<'_> {
         // The client's own settings: the defaults would be read from every directive's row each time.
         let encoding = EncodingLimits::new(&self.client.settings);
         let moment = Moment::for_looking(now_ms, encoding);
-        Walk::new(&self.instance.keyspace, self.client.db, moment)
+        Walk::new(self.shards, self.client.db, moment)
+    }
+
+    /// What memory is used for.
+    pub fn memory_use(&self) -> MemoryUse {
+        self.instance.memory_use(self.shards)
     }
 }
 
@@ -186,6 +269,10 @@ impl Flags {
     pub const DANGEROUS: Self = Self(1 << 17);
     /// Moves access clocks even for a client that asked not to (TOUCH).
     pub const ALWAYS_TOUCHES: Self = Self(1 << 24);
+    /// Looks at every key although its handler is one for clients.
+    pub const WALKS: Self = Self(1 << 25);
+    /// Runs at once where other commands are queued.
+    pub const UNQUEUED: Self = Self(1 << 26);
     /// In the ACL category of connection commands.
     pub const CONNECTION: Self = Self(1 << 18);
     /// In the ACL categories of lists, sets and sorted sets: SORT reads all three.

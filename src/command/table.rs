@@ -3,9 +3,9 @@
 use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
-    hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, lolwut, memory,
-    object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set, sorted_set_algebra,
-    sorted_set_range, string,
+    hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, list_waiting, lolwut,
+    memory, object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set,
+    sorted_set_algebra, sorted_set_range, sorted_set_waiting, string, transaction,
 };
 use crate::protocol::Request;
 
@@ -14,12 +14,14 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::String, string::COMMANDS),
     (Group::Bitmap, bitmap::COMMANDS),
     (Group::List, list::COMMANDS),
+    (Group::List, list_waiting::COMMANDS),
     (Group::Hash, hash::COMMANDS),
     (Group::Hash, hash_expiry::COMMANDS),
     (Group::Set, set::COMMANDS),
     (Group::SortedSet, sorted_set::COMMANDS),
     (Group::SortedSet, sorted_set_range::COMMANDS),
     (Group::SortedSet, sorted_set_algebra::COMMANDS),
+    (Group::SortedSet, sorted_set_waiting::COMMANDS),
     (Group::HyperLogLog, hyperloglog::COMMANDS),
     (Group::Geo, geo::COMMANDS),
     (Group::Geo, geo_search::COMMANDS),
@@ -31,6 +33,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Generic, sort::COMMANDS),
     (Group::Generic, replication::WAITING_COMMANDS),
     (Group::PubSub, pubsub::COMMANDS),
+    (Group::Transactions, transaction::COMMANDS),
     (Group::Server, database::COMMANDS),
     (Group::Connection, connection::COMMANDS),
     (Group::Connection, client::COMMANDS),

@@ -3,10 +3,12 @@
 use super::gauge::{Gauge, Switch};
 use super::notice::Notice;
 use super::outbox::{Outbox, Put};
+use super::parked::ParkingPlace;
 use super::parking::{Parking, Patience, Unblock, Wake};
 use super::pubsub::Subscriptions;
+use super::transaction::{Transaction, TransactionGauges};
 use crate::config::{BufferLimit, BufferLimits, Settings};
-use crate::keyspace::Effects;
+use crate::keyspace::{Effects, WatchFlag};
 use crate::limits::{self, UNLIMITED_OUTBOX_BYTES_MAX};
 use crate::protocol::Protocol;
 use std::net::SocketAddr;
@@ -20,7 +22,7 @@ pub trait Wire: Send + Sync {
     /// Ends both directions at once.
     fn shut(&self);
     /// Whether the peer has closed its side and nothing of it is left to read. Only the thread that
-    /// reads from the connection may ask.
+    /// reads from the connection may ask, or others while that waits.
     fn has_hung_up(&self) -> bool;
     /// The number by which the system knows it, where it does.
     fn descriptor(&self) -> Option<i64>;
@@ -70,6 +72,10 @@ pub struct ClientRecord {
     pub slow_since_ms: Gauge,
     /// The last command: its number in the table, or `u64::MAX`.
     command: Gauge,
+    /// What it has queued and what it watches.
+    pub transaction: TransactionGauges,
+    watch_flag: Mutex<Arc<WatchFlag>>,
+    pub(super) parked_call: ParkingPlace,
     texts: Mutex<ClientTexts>,
     wire: Box<dyn Wire>,
     outbox: OnceLock<Outbox>,
@@ -121,6 +127,9 @@ impl ClientRecord {
             output_bytes: Gauge::default(),
             slow_since_ms: Gauge::default(),
             command: Gauge::new(u64::MAX),
+            transaction: TransactionGauges::default(),
+            watch_flag: Mutex::default(),
+            parked_call: ParkingPlace::default(),
             texts: Mutex::new(texts),
             wire,
             outbox: OnceLock::new(),
@@ -131,6 +140,11 @@ impl ClientRecord {
     /// What the client says of itself, to read or change.
     pub fn texts(&self) -> MutexGuard<'_, ClientTexts> {
         self.texts.lock().expect("setting a text does not panic")
+    }
+
+    /// The flag of what it watches.
+    pub fn watch_flag(&self) -> MutexGuard<'_, Arc<WatchFlag>> {
+        self.watch_flag.lock().expect("setting a flag does not panic")
     }
 
     /// The queue through which others write to this client; made when first asked for, by a command
@@ -213,13 +227,16 @@ impl ClientRecord {
         wake != Wake::Closing
     }
 
-    /// Lets the client's thread wait as a blocked client, whom CLIENT UNBLOCK lets go on; without a
-    /// time, until something happens.
-    pub fn block(&self, time: Option<Duration>) -> Wake {
+    /// Whether its peer is gone. Only for a client whose thread waits.
+    pub fn has_hung_up(&self) -> bool {
+        self.wire.has_hung_up()
+    }
+
+    fn block(&self, time: Option<Duration>, reason: impl Fn() -> bool) -> Wake {
         let patience = if time.is_some() { Patience::Bounded } else { Patience::Endless };
         // Its reply is far away: what others send need not wait for it.
         self.outbox().inspect(|outbox| outbox.release());
-        let wake = self.parking.block(patience, time, || true, || self.wire.has_hung_up());
+        let wake = self.parking.block(patience, time, reason, || self.wire.has_hung_up());
         self.outbox().inspect(|outbox| outbox.hold());
         wake
     }
@@ -339,6 +356,10 @@ pub struct Client {
     pub settings: Arc<Settings>,
     /// How long the current command has waited, which does not count as running.
     pub waited: Duration,
+    /// What it queues behind MULTI, and what it watches.
+    pub transaction: Transaction,
+    /// Whether commands may wait.
+    pub may_wait: bool,
     /// The record of the current critical section.
     pub effects: Effects,
     /// Seeds critical sections.
@@ -360,6 +381,8 @@ impl Client {
             monitor_lines: Vec::new(),
             settings,
             waited: Duration::ZERO,
+            transaction: Transaction::default(),
+            may_wait: true,
             effects: Effects::default(),
             rng: fastrand::Rng::new(),
         }
@@ -370,10 +393,24 @@ impl Client {
         self.record.id
     }
 
-    /// Waits as a blocked client does: see [`ClientRecord::block`].
+    /// Waits as a blocked client does, whom CLIENT UNBLOCK lets go on; without a time, until something
+    /// happens. Where nobody may wait the time is over at once.
     pub fn block(&mut self, time: Option<Duration>) -> Wake {
+        if self.may_wait { self.block_while(time, |_| true) } else { Wake::TimeOver }
+    }
+
+    /// The same until the command that it has left behind is run.
+    pub fn block_for_answer(&mut self, time: Option<Duration>) -> Wake {
+        self.block_while(time, |record| !record.is_answered())
+    }
+
+    fn block_while(
+        &mut self,
+        time: Option<Duration>,
+        reason: impl Fn(&ClientRecord) -> bool,
+    ) -> Wake {
         let started = Instant::now();
-        let wake = self.record.block(time);
+        let wake = self.record.block(time, || reason(&self.record));
         self.waited += started.elapsed();
         wake
     }

@@ -2,6 +2,7 @@
 
 use super::Instance;
 use super::process::Memory;
+use crate::keyspace::Shards;
 
 /// The uses of memory that MEMORY STATS and INFO tell apart.
 #[derive(Debug, Clone)]
@@ -46,10 +47,10 @@ impl DatabaseUse {
 
 impl Instance {
     /// What each database that holds keys holds, read one shard at a time.
-    pub fn database_uses(&self) -> Vec<DatabaseUse> {
+    pub fn database_uses(&self, shards: Shards<'_>) -> Vec<DatabaseUse> {
         let now_ms = self.now_ms();
         let mut uses: Vec<DatabaseUse> = Vec::new();
-        self.keyspace.for_each_database(|index, database| {
+        shards.for_each_database(|index, database| {
             if uses.len() <= index {
                 uses.resize_with(index + 1, DatabaseUse::default);
             }
@@ -67,13 +68,13 @@ impl Instance {
     }
 
     /// What memory is used for.
-    pub fn memory_use(&self) -> MemoryUse {
+    pub fn memory_use(&self, shards: Shards<'_>) -> MemoryUse {
         let clients = self.clients.all();
         MemoryUse {
             process: self.process.memory().unwrap_or_default(),
             clients_bytes: clients.iter().map(|client| client.memory_bytes() as u64).sum(),
             client_count: clients.len() as u64,
-            databases: self.database_uses(),
+            databases: self.database_uses(shards),
         }
     }
 }

@@ -11,6 +11,7 @@ mod latency;
 mod memory;
 mod notice;
 mod outbox;
+mod parked;
 mod parking;
 mod pause;
 mod process;
@@ -21,6 +22,7 @@ mod stats;
 mod stop;
 #[cfg(test)]
 pub mod testing;
+mod transaction;
 
 pub use client::{Client, ClientRecord, ClientTexts, Closing, ReplyMode, Wire};
 pub use gauge::{Gauge, Switch};
@@ -30,6 +32,7 @@ pub use latency::{LatencyEvent, LatencyMonitor, LatencySample, LatencySeries};
 pub use memory::{DatabaseUse, MemoryUse};
 pub use notice::{Notice, Outgoing};
 pub use outbox::{Outbox, Put};
+pub use parked::ParkedCall;
 pub use parking::{Parking, Patience, Unblock, Wake};
 pub use pause::{Pause, PauseMode};
 pub use process::{CpuTimes, Memory, Process};
@@ -38,10 +41,11 @@ pub use registry::{Registry, SharedRecord};
 pub use slowlog::{SlowEntry, Slowlog};
 pub use stats::{CommandCounters, Rates, Stats, Tally};
 pub use stop::Stop;
+pub use transaction::{Transaction, TransactionGauges, WatchedKey};
 
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
-use crate::keyspace::{Due, Keyspace, LockPlan};
+use crate::keyspace::{Due, Keyspace, Shards};
 use std::cell::LazyCell;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -203,10 +207,10 @@ impl Instance {
     }
 
     /// Lets commands wait. When this returns, none of them runs any more.
-    pub fn pause(&self, mode: PauseMode, until_ms: u64) {
+    pub fn pause(&self, mode: PauseMode, until_ms: u64, shards: Shards<'_>) {
         self.pause.start(mode, until_ms, self.now_ms());
         // Writes that hold a lock now may have looked before; the next ones to get it look again.
-        drop(self.keyspace.lock_shared(&LockPlan::All));
+        shards.wait_for_writes();
     }
 
     /// Lets commands that wait go on.

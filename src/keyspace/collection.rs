@@ -16,6 +16,8 @@ pub struct Change<R> {
     pub count: usize,
     /// Number of elements that were removed because they were past their deadline.
     pub expired: usize,
+    /// Whether the key counts as changed even if no element has.
+    pub touches: bool,
     /// What the caller wants to know.
     pub result: R,
 }
@@ -23,19 +25,24 @@ pub struct Change<R> {
 impl Change<usize> {
     /// A change whose extent is what the caller wants to know, as SADD and HDEL do.
     pub fn counted(count: usize) -> Self {
-        Self { count, expired: 0, result: count }
+        Self { count, expired: 0, touches: false, result: count }
     }
 }
 
 impl<R> Change<R> {
     /// A change of so many elements.
     pub fn of(count: usize, result: R) -> Self {
-        Self { count, expired: 0, result }
+        Self { count, expired: 0, touches: false, result }
     }
 
     /// No change at all.
     pub fn none(result: R) -> Self {
-        Self { count: 0, expired: 0, result }
+        Self { count: 0, expired: 0, touches: false, result }
+    }
+
+    /// The same, but the key counts as changed even if no element has.
+    pub fn touching(self) -> Self {
+        Self { touches: true, ..self }
     }
 
     /// The same with so many elements removed because they were past their deadline.
@@ -98,11 +105,14 @@ impl WriteView<'_, '_> {
         moment.touch(&entry.access);
         let former_ms = entry.value().earliest_deadline_ms();
         let collection = entry.collection_mut::<T>()?;
-        let Change { count, expired, result } = change(collection)?;
+        let Change { count, expired, touches, result } = change(collection)?;
         let is_empty = collection.is_empty();
         let deadline_ms = entry.value().earliest_deadline_ms();
         self.note_inner_deadline(key, former_ms, deadline_ms);
-        self.count_changes(count);
+        self.note_changes(key, count);
+        if touches && count == 0 {
+            self.touched(key);
+        }
         self.count_expired_elements(expired);
         if is_empty {
             self.discard_stored(key);
@@ -127,7 +137,7 @@ impl WriteView<'_, '_> {
         if !collection.is_empty() {
             let entry = Entry::new(key.bytes, collection.into(), self.moment().new_access());
             self.insert(key, entry);
-            self.count_changes(count);
+            self.note_changes(key, count);
         }
         Ok(result)
     }

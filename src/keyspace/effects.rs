@@ -6,6 +6,7 @@ use super::entry::Entry;
 use super::shard::Database;
 use crate::limits;
 use crate::value::Value;
+use std::collections::VecDeque;
 
 /// The record of one critical section; reused by a session from command to command.
 #[derive(Default)]
@@ -22,6 +23,10 @@ pub struct Effects {
     pub expired_elements: u64,
     /// Fields past their deadline that a reader came across: they are to be removed afterwards.
     pub due: Vec<DueFields>,
+    /// Whether a walk came by a key that is due and was not removed yet.
+    pub saw_overdue: bool,
+    /// Keys that became what somebody waits for.
+    pub ready: VecDeque<ReadyKey>,
     /// Whether a change is under way: set by a mutator before it touches anything.
     pub(super) changing: bool,
     /// The earliest deadline that was set, in unix milliseconds.
@@ -53,6 +58,15 @@ impl Effects {
         let garbage = if is_lazy { &mut self.lazy_garbage } else { &mut self.garbage };
         garbage.entries.push(entry);
     }
+}
+
+/// A key that became what somebody waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyKey {
+    /// Its database.
+    pub db: usize,
+    /// The key.
+    pub key: Box<[u8]>,
 }
 
 /// When what a command removes is freed. Either way no lock is held then.

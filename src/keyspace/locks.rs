@@ -1,9 +1,13 @@
 //! Locking a set of shards, always in ascending order, so that no two critical sections deadlock.
 
+use super::interest::WatchFlag;
 use super::shard::Shard;
-use super::{Keyspace, shard_index};
+use super::{Key, Keyspace, shard_index};
 use crate::limits;
-use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+use crate::value::Type;
+use std::mem;
+use std::ops::Deref;
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 /// Which shards a critical section needs.
 #[derive(Debug, Default, Clone)]
@@ -25,13 +29,34 @@ impl LockPlan {
         match hashes.len() {
             0 => Self::None,
             1 => hashes.next().map_or(Self::None, |hash| Self::One(shard_index(hash))),
-            _ => {
-                let mut shards: Vec<usize> = hashes.map(shard_index).collect();
-                shards.sort_unstable();
-                shards.dedup();
-                Self::Some(shards)
-            }
+            _ => Self::for_shards(hashes.map(shard_index).collect()),
         }
+    }
+
+    fn for_shards(mut shards: Vec<usize>) -> Self {
+        shards.sort_unstable();
+        shards.dedup();
+        Self::Some(shards)
+    }
+
+    /// The plan for what both need.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::None, plan) | (plan, Self::None) => plan,
+            (first, second) => Self::for_shards(first.shards().chain(second.shards()).collect()),
+        }
+    }
+
+    /// The shards in it, ascending.
+    fn shards(&self) -> impl Iterator<Item = usize> {
+        let (one, several, all) = match self {
+            Self::None => (None, &[][..], 0),
+            Self::One(shard) => (Some(*shard), &[][..], 0),
+            Self::Some(shards) => (None, &shards[..], 0),
+            Self::All => (None, &[][..], limits::SHARD_COUNT),
+        };
+        one.into_iter().chain(several.iter().copied()).chain(0..all)
     }
 }
 
@@ -92,20 +117,98 @@ impl Keyspace {
         plan: &LockPlan,
         lock: impl Fn(&'k Self, usize) -> Guard<'k>,
     ) -> Locked<'k> {
-        let several = |shards: &mut dyn Iterator<Item = usize>| {
-            Guards::Some(shards.map(|shard| (shard, lock(self, shard))).collect())
-        };
         let guards = match plan {
             LockPlan::None => Guards::None,
             LockPlan::One(shard) => Guards::One(*shard, lock(self, *shard)),
-            LockPlan::Some(shards) => several(&mut shards.iter().copied()),
-            LockPlan::All => several(&mut (0..limits::SHARD_COUNT)),
+            LockPlan::Some(_) | LockPlan::All => {
+                Guards::Some(plan.shards().map(|shard| (shard, lock(self, shard))).collect())
+            }
         };
         Locked { keyspace: self, guards }
     }
 }
 
-impl Locked<'_> {
+impl<'k> Locked<'k> {
+    /// Locks for writing what is missing of a plan, without waiting: whoever holds locks may wait for
+    /// none out of order. `false` if somebody else holds some of it.
+    pub fn try_extend(&mut self, plan: &LockPlan) -> bool {
+        let missing: Vec<usize> = plan.shards().filter(|shard| !self.holds(*shard)).collect();
+        let mut more = Vec::with_capacity(missing.len());
+        for shard in missing {
+            match self.keyspace.slots[shard].shard.try_write() {
+                Ok(guard) => more.push((shard, Guard::Exclusive(guard))),
+                Err(TryLockError::WouldBlock) => return false,
+                Err(TryLockError::Poisoned(_)) => panic!("{POISONED}"),
+            }
+        }
+        if !more.is_empty() {
+            let mut guards = match mem::replace(&mut self.guards, Guards::None) {
+                Guards::None => Vec::new(),
+                Guards::One(shard, guard) => vec![(shard, guard)],
+                Guards::Some(guards) => guards,
+            };
+            guards.append(&mut more);
+            guards.sort_unstable_by_key(|(shard, _)| *shard);
+            self.guards = Guards::Some(guards);
+        }
+        true
+    }
+
+    fn holds(&self, wanted: usize) -> bool {
+        match &self.guards {
+            Guards::None => false,
+            Guards::One(shard, _) => *shard == wanted,
+            Guards::Some(guards) => {
+                guards.binary_search_by_key(&wanted, |(shard, _)| *shard).is_ok()
+            }
+        }
+    }
+
+    /// Every shard, one at a time, without locking any of them again.
+    pub fn shards(&'k self) -> Shards<'k> {
+        match &self.guards {
+            Guards::Some(guards) if guards.len() == limits::SHARD_COUNT => Shards::Held(self),
+            _ => Shards::Free(self.keyspace),
+        }
+    }
+
+    /// Raises a flag when a key changes. Its locks must be exclusive, as for all that follows here.
+    pub fn watch(&mut self, db: usize, key: Key<'_>, flag: &Arc<WatchFlag>, now_ms: u64) {
+        let shard = self.shard_mut(key.hash);
+        let entry = shard.database(db).and_then(|database| database.get(key));
+        let is_expired = entry.is_some_and(|entry| entry.is_expired(now_ms));
+        shard.interests.watch(db, key.bytes, flag, is_expired);
+    }
+
+    /// Ends what [`watch`](Self::watch) began. Whether the key has passed its deadline since then.
+    pub fn unwatch(&mut self, db: usize, key: Key<'_>, flag: &Arc<WatchFlag>, now_ms: u64) -> bool {
+        let shard = self.shard_mut(key.hash);
+        let was_expired = shard.interests.was_expired(db, key.bytes, flag);
+        shard.interests.unwatch(db, key.bytes, flag);
+        let entry = shard.database(db).and_then(|database| database.get(key));
+        !was_expired && entry.is_some_and(|entry| entry.is_expired(now_ms))
+    }
+
+    /// Lets a client wait for a key to become a collection of this type, behind those who already do.
+    pub fn wait(&mut self, db: usize, key: Key<'_>, client: u64, wanted: Type) {
+        self.shard_mut(key.hash).interests.wait(db, key.bytes, client, wanted);
+    }
+
+    /// Ends what [`wait`](Self::wait) began.
+    pub fn withdraw(&mut self, db: usize, key: Key<'_>, client: u64) {
+        self.shard_mut(key.hash).interests.withdraw(db, key.bytes, client);
+    }
+
+    /// Who waits for what a key holds now, after so many others.
+    pub fn waiter(&self, db: usize, key: Key<'_>, now_ms: u64, behind: usize) -> Option<u64> {
+        let shard = self.shard(key.hash);
+        if shard.interests.is_empty() {
+            return None;
+        }
+        let entry = shard.database(db)?.get(key).filter(|entry| !entry.is_expired(now_ms))?;
+        shard.interests.waiters(db, key.bytes, entry.value().kind()).nth(behind)
+    }
+
     /// The shard of a key. A key that the command did not declare is our mistake.
     pub(super) fn shard(&self, hash: u64) -> &Shard {
         let wanted = shard_index(hash);
@@ -149,5 +252,63 @@ impl Locked<'_> {
             Guard::Exclusive(guard) => (index, &mut **guard),
             Guard::Shared(_) => unreachable!("a write view is made from exclusive locks"),
         })
+    }
+}
+
+/// Access to every shard, one at a time.
+#[derive(Clone, Copy)]
+pub enum Shards<'k> {
+    /// Each is locked while it is looked at, so that whoever walks stops nobody.
+    Free(&'k Keyspace),
+    /// All are locked already.
+    Held(&'k Locked<'k>),
+}
+
+/// A shard to look at.
+pub(super) enum ShardRef<'k> {
+    Locked(RwLockReadGuard<'k, Shard>),
+    Held(&'k Shard),
+}
+
+impl Deref for ShardRef<'_> {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        match self {
+            Self::Locked(guard) => guard,
+            Self::Held(shard) => shard,
+        }
+    }
+}
+
+impl<'k> Shards<'k> {
+    pub(super) fn keyspace(self) -> &'k Keyspace {
+        match self {
+            Self::Free(keyspace) => keyspace,
+            Self::Held(locked) => locked.keyspace,
+        }
+    }
+
+    pub(super) fn shard(self, index: usize) -> ShardRef<'k> {
+        match self {
+            Self::Free(keyspace) => ShardRef::Locked(keyspace.read_shard(index)),
+            Self::Held(locked) => match &locked.guards {
+                Guards::Some(guards) => ShardRef::Held(guards[index].1.get()),
+                Guards::None | Guards::One(..) => unreachable!("all shards are held"),
+            },
+        }
+    }
+
+    /// Number of keys that any client waits for, in all databases.
+    pub fn waited_key_count(self) -> usize {
+        (0..limits::SHARD_COUNT).map(|shard| self.shard(shard).interests.waited_count()).sum()
+    }
+
+    /// Waits until no change is under way that began before this call.
+    pub fn wait_for_writes(self) {
+        // Whoever holds every lock knows that.
+        if let Self::Free(keyspace) = self {
+            drop(keyspace.lock_shared(&LockPlan::All));
+        }
     }
 }

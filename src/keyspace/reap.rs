@@ -42,9 +42,11 @@ impl Keyspace {
             return Due { removed: 0, removed_elements: 0, more: false };
         };
         let (mut removed, mut emptied, mut elements) = (Vec::new(), Vec::new(), 0);
-        'full: for database in guard.databases_mut() {
+        let (databases, interests) = guard.parts_mut();
+        'full: for (db, database) in databases {
             while let Some(entry) = database.pop_due(now_ms, |key| self.hash(key)) {
                 debug_assert_eq!(shard_index(self.hash(entry.key())), index);
+                interests.touch_expired(db, entry.key());
                 removed.push(entry);
                 if removed.len() == limits::REAP_STEP_KEYS_MAX {
                     break 'full;
@@ -53,10 +55,11 @@ impl Keyspace {
             while elements < limits::REAP_STEP_ELEMENTS_MAX {
                 let left = limits::REAP_STEP_ELEMENTS_MAX - elements;
                 let trimmed = database.trim_due(now_ms, left, |key| self.hash(key));
-                let Some((count, entry)) = trimmed else { break };
-                elements += count;
+                let Some(trimmed) = trimmed else { break };
+                elements += trimmed.removed;
+                interests.touch(db, &trimmed.key);
                 // A handful of keys may hold a lot, so they too are freed without the lock.
-                emptied.extend(entry);
+                emptied.extend(trimmed.emptied);
             }
         }
         let earliest_ms = guard.earliest_ms();
@@ -72,9 +75,14 @@ impl Keyspace {
     /// Removes one key if it is due: for readers who came by it while nobody else removes keys.
     pub fn reap_key(&self, db: usize, key: Key<'_>, now_ms: u64) -> bool {
         let mut guard = self.write_shard(shard_index(key.hash));
-        let database = guard.databases_mut().nth(db);
-        let removed =
-            database.and_then(|database| database.remove_due(key, now_ms, |key| self.hash(key)));
+        let (mut databases, interests) = guard.parts_mut();
+        let database = databases.nth(db);
+        let removed = database
+            .and_then(|(_, database)| database.remove_due(key, now_ms, |key| self.hash(key)));
+        if removed.is_some() {
+            interests.touch_expired(db, key.bytes);
+        }
+        drop(databases);
         drop(guard);
         removed.is_some()
     }
@@ -85,10 +93,13 @@ impl Keyspace {
         for shard in 0..limits::SHARD_COUNT {
             loop {
                 let mut guard = self.write_shard(shard);
-                let Some(database) = guard.databases_mut().nth(db) else { break };
+                let (mut databases, interests) = guard.parts_mut();
+                let Some((_, database)) = databases.nth(db) else { break };
                 let due = || database.pop_due(now_ms, |key| self.hash(key));
                 let removed: Vec<_> =
                     std::iter::from_fn(due).take(limits::REAP_STEP_KEYS_MAX).collect();
+                removed.iter().for_each(|entry| interests.touch_expired(db, entry.key()));
+                drop(databases);
                 drop(guard);
                 count += removed.len() as u64;
                 if removed.len() < limits::REAP_STEP_KEYS_MAX {

@@ -1,6 +1,7 @@
 //! One shard: for every database a table of entries and an ordered index of their deadlines.
 
 use super::entry::Entry;
+use super::interest::Interests;
 use super::view::{Deadline, Key, Moment};
 use crate::limits;
 use crate::value::Value;
@@ -11,6 +12,8 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 pub struct Shard {
     databases: Vec<Database>,
+    /// Who has to hear of changes to its keys.
+    pub(super) interests: Interests,
 }
 
 impl Shard {
@@ -29,17 +32,49 @@ impl Shard {
         self.databases.iter().enumerate()
     }
 
-    pub(super) fn databases_mut(&mut self) -> impl Iterator<Item = &mut Database> {
-        self.databases.iter_mut()
+    /// Every database with its index, and who is interested in their keys.
+    pub(super) fn parts_mut(
+        &mut self,
+    ) -> (impl Iterator<Item = (usize, &mut Database)>, &mut Interests) {
+        (self.databases.iter_mut().enumerate(), &mut self.interests)
     }
 
-    pub(super) fn swap(&mut self, first: usize, second: usize) {
+    /// Exchanges two databases; gives keys that somebody waits for, as (database, key), and that are
+    /// there now.
+    pub(super) fn swap(
+        &mut self,
+        first: usize,
+        second: usize,
+        hasher: impl Fn(&[u8]) -> u64,
+    ) -> Vec<(usize, Box<[u8]>)> {
         self.database_mut(first.max(second));
         self.databases.swap(first, second);
+        let Self { databases, interests } = self;
+        if first == second || interests.is_empty() {
+            return Vec::new();
+        }
+        let there = |db: usize, key: &[u8]| databases[db].contains(key, &hasher);
+        for db in [first, second] {
+            interests.touch_where(db, |key| there(first, key) || there(second, key));
+        }
+        let waited_for = |db| interests.waited_for(db).map(move |key| (db, key));
+        let ready = [first, second].into_iter().flat_map(waited_for);
+        ready.filter(|(db, key)| there(*db, key)).map(|(db, key)| (db, key.into())).collect()
     }
 
     /// Takes every database out, or the one named.
-    pub(super) fn take(&mut self, only: Option<usize>) -> Vec<Database> {
+    pub(super) fn take(
+        &mut self,
+        only: Option<usize>,
+        hasher: impl Fn(&[u8]) -> u64,
+    ) -> Vec<Database> {
+        if !self.interests.is_empty() {
+            for (db, database) in self.databases.iter().enumerate() {
+                if only.is_none_or(|only| only == db) {
+                    self.interests.touch_where(db, |key| database.contains(key, &hasher));
+                }
+            }
+        }
         match only {
             None => std::mem::take(&mut self.databases),
             Some(index) if index < self.databases.len() => {
@@ -61,6 +96,16 @@ pub(super) struct Replaced {
     pub(super) entry: Entry,
     /// Whether it was past its deadline, so that the key was absent.
     pub(super) was_expired: bool,
+}
+
+/// A value of which elements were removed that were due.
+pub(super) struct Trimmed {
+    /// Its key.
+    pub(super) key: Box<[u8]>,
+    /// How many elements.
+    pub(super) removed: usize,
+    /// The entry, if that left it empty.
+    pub(super) emptied: Option<Entry>,
 }
 
 /// The keys of one database in one shard.
@@ -158,6 +203,11 @@ impl Database {
 
     pub(super) fn get(&self, key: Key<'_>) -> Option<&Entry> {
         self.entries.find(key.hash, |entry| entry.key() == key.bytes)
+    }
+
+    /// Whether a key is stored, be it past its deadline or not.
+    fn contains(&self, key: &[u8], hasher: impl Fn(&[u8]) -> u64) -> bool {
+        self.entries.find(hasher(key), |entry| entry.key() == key).is_some()
     }
 
     pub(super) fn get_mut(&mut self, key: Key<'_>) -> Option<&mut Entry> {
@@ -308,14 +358,13 @@ impl Database {
         self.remove(key, hasher)
     }
 
-    /// Removes at most `count` due elements of one value, if any has some. Gives their number, and the
-    /// entry if that leaves it empty.
+    /// Removes at most `count` due elements of one value, if any has some.
     pub(super) fn trim_due(
         &mut self,
         now_ms: u64,
         count: usize,
         hasher: impl Fn(&[u8]) -> u64,
-    ) -> Option<(usize, Option<Entry>)> {
+    ) -> Option<Trimmed> {
         loop {
             let (deadline, hash) = self.inner_deadlines.first_due(now_ms)?;
             let has_due = |entry: &Entry| {
@@ -327,13 +376,15 @@ impl Database {
                 let (removed, some_left) = found.get_mut().remove_due_elements(now_ms, count);
                 let next_ms = found.get().value().earliest_deadline_ms();
                 self.inner_deadlines.change(hash, None, next_ms);
-                trimmed = Some((removed, (!some_left).then(|| found.remove().0)));
+                let key = found.get().key().into();
+                let emptied = (!some_left).then(|| found.remove().0);
+                trimmed = Some(Trimmed { key, removed, emptied });
             }
             // As above, the line stays until no entry is left that shares it.
             if self.entries.find(hash, has_due).is_none() {
                 self.inner_deadlines.remove(deadline, hash);
             }
-            if let Some((_, Some(entry))) = &trimmed {
+            if let Some(Trimmed { emptied: Some(entry), .. }) = &trimmed {
                 self.deadlines.change(hash, entry.deadline_ms(), None);
                 self.shrink_if_sparse(&hasher);
             }

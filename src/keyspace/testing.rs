@@ -1,7 +1,7 @@
 //! A keyspace as tests use it: time is a number, and each change is a critical section of its own.
 
 use super::{
-    AccessMode, Deadline, Effects, Entry, Key, Keyspace, LockPlan, Moment, ReadView, Walk,
+    AccessMode, Deadline, Effects, Entry, Key, Keyspace, LockPlan, Moment, ReadView, Shards, Walk,
     WriteView, shard_index,
 };
 use crate::limits;
@@ -96,7 +96,7 @@ impl Bench {
 
     pub fn walk(&mut self) -> Walk<'_> {
         let moment = self.moment();
-        Walk::new(&self.keyspace, 0, moment)
+        Walk::new(Shards::Free(&self.keyspace), 0, moment)
     }
 
     /// So many different keys that share a shard.
@@ -112,7 +112,8 @@ impl Bench {
         let mut slots = 0;
         // Each has a byte that says whether it is used.
         let slot_bytes = size_of::<Entry>() + 1;
-        self.keyspace.for_each_database(|_, table| slots += table.table_bytes() / slot_bytes);
+        Shards::Free(&self.keyspace)
+            .for_each_database(|_, table| slots += table.table_bytes() / slot_bytes);
         slots
     }
 }

@@ -6,12 +6,12 @@
 
 use super::access::{Access, AccessMode, AccessPolicy, Usage};
 use super::collection::Change;
-use super::effects::{DueFields, Effects, Freeing};
+use super::effects::{DueFields, Effects, Freeing, ReadyKey};
 use super::entry::Entry;
 use super::locks::Locked;
 use super::shard::Database;
 use crate::error::CommandError;
-use crate::value::{EncodingLimits, StringRef, StringValue, Value, ValueRef};
+use crate::value::{EncodingLimits, StringRef, StringValue, Type, Value, ValueRef};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 
@@ -311,7 +311,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
         let result = entry.change_string(change)??;
-        self.effects.changes += 1;
+        self.note_changes(key, 1);
         Ok(Some(result))
     }
 
@@ -327,7 +327,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let Some(entry) = self.database(key).get_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
         let Change { count, result, .. } = entry.change_string(change)?;
-        self.count_changes(count);
+        self.note_changes(key, count);
         Ok(Some(result))
     }
 
@@ -356,7 +356,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
     fn replace(&mut self, key: Key<'_>, value: Value, deadline: Deadline) -> Option<Entry> {
         let moment = self.moment;
         self.effects.changing = true;
-        self.effects.changes += 1;
+        self.note_changes(key, 1);
         if matches!(deadline, Deadline::At(deadline_ms) if deadline_ms <= moment.now_ms) {
             // To a client it was stored and expired at once.
             self.effects.expired += 1;
@@ -367,6 +367,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let keyspace = self.locked.keyspace;
         let hasher = |key: &[u8]| keyspace.hash(key);
         self.note_deadline(key, value.as_ref().earliest_deadline_ms());
+        self.note_ready(key, value.as_ref().kind());
         let replaced = self.database(key).store(key, value, deadline, moment, hasher);
         self.note_deadline(key, deadline.after(None));
         let replaced = replaced?;
@@ -383,6 +384,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let keyspace = self.locked.keyspace;
         self.note_deadline(key, entry.deadline_ms());
         self.note_deadline(key, entry.value().earliest_deadline_ms());
+        self.note_ready(key, entry.value().kind());
         self.database(key).insert_absent(key.hash, entry, |key| keyspace.hash(key));
     }
 
@@ -400,7 +402,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
     pub fn take(&mut self, key: Key<'_>) -> Option<Entry> {
         self.remove_expired(key);
         let entry = self.take_stored(key)?;
-        self.effects.changes += 1;
+        self.note_changes(key, 1);
         Some(entry)
     }
 
@@ -415,8 +417,8 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.remove_expired(from);
         let Some(entry) = self.take_stored(from) else { return false };
         self.moment.touch(&entry.access);
+        self.touched(from);
         self.in_db(to_db).put(to, entry.renamed(to.bytes));
-        self.effects.changes += 1;
         true
     }
 
@@ -429,17 +431,17 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let mut copy = Entry::new(to.bytes, entry.value().to_value(), moment.new_access());
         copy.set_deadline(entry.deadline_ms());
         self.in_db(to_db).put(to, copy);
-        self.effects.changes += 1;
         true
     }
 
-    /// Puts an entry over whatever is there.
+    /// Puts an entry over whatever is there, which is one change.
     fn put(&mut self, key: Key<'_>, entry: Entry) {
         self.remove_expired(key);
         if let Some(former) = self.take_stored(key) {
             self.effects.garbage.entries.push(former);
         }
         self.insert(key, entry);
+        self.note_changes(key, 1);
     }
 
     /// Notes a use of a key without counting it; whether the key is there.
@@ -467,7 +469,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
         self.effects.changing = true;
         self.database(key).set_deadline(key, Some(deadline_ms));
-        self.effects.changes += 1;
+        self.note_changes(key, 1);
         self.note_deadline(key, Some(deadline_ms));
         true
     }
@@ -479,7 +481,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
         self.effects.changing = true;
         self.database(key).set_deadline(key, None);
-        self.effects.changes += 1;
+        self.note_changes(key, 1);
         true
     }
 
@@ -490,10 +492,11 @@ impl<'l, 'k> WriteView<'l, 'k> {
             Freeing::Now => &mut self.effects.garbage.databases,
             Freeing::Later => &mut self.effects.lazy_garbage.databases,
         };
-        let slots = &self.locked.keyspace.slots;
+        let keyspace = self.locked.keyspace;
+        let slots = &keyspace.slots;
         let mut count = 0;
         for (index, shard) in self.locked.shards_mut() {
-            let taken = shard.take(only);
+            let taken = shard.take(only, |key| keyspace.hash(key));
             count += taken.iter().map(Database::len).sum::<usize>();
             garbage.extend(taken.into_iter().filter(|database| !database.is_empty()));
             slots[index].earliest_ms.store(shard.earliest_ms(), Ordering::SeqCst);
@@ -504,8 +507,10 @@ impl<'l, 'k> WriteView<'l, 'k> {
     /// Exchanges two databases. The command's row must declare every key.
     pub fn swap_databases(&mut self, first: usize, second: usize) {
         self.effects.changing = true;
+        let keyspace = self.locked.keyspace;
         for (_, shard) in self.locked.shards_mut() {
-            shard.swap(first, second);
+            let ready = shard.swap(first, second, |key| keyspace.hash(key));
+            self.effects.ready.extend(ready.into_iter().map(|(db, key)| ReadyKey { db, key }));
         }
         self.effects.changes += 1;
     }
@@ -554,8 +559,30 @@ impl<'l, 'k> WriteView<'l, 'k> {
         values.last().expect("one was just pushed")
     }
 
-    pub(super) fn count_changes(&mut self, count: usize) {
+    /// Takes note of so many changes to what a key holds; none is none.
+    pub(super) fn note_changes(&mut self, key: Key<'_>, count: usize) {
         self.effects.changes += count as u64;
+        if count > 0 {
+            self.touched(key);
+        }
+    }
+
+    /// Takes note that a key is not what it was.
+    pub(super) fn touched(&mut self, key: Key<'_>) {
+        let db = self.db;
+        let interests = &mut self.locked.shard_mut(key.hash).interests;
+        if !interests.is_empty() {
+            interests.touch(db, key.bytes);
+        }
+    }
+
+    /// Takes note that a key holds a value of this type from now on.
+    fn note_ready(&mut self, key: Key<'_>, kind: Type) {
+        let db = self.db;
+        let interests = &self.locked.shard(key.hash).interests;
+        if !interests.is_empty() && interests.waiters(db, key.bytes, kind).next().is_some() {
+            self.effects.ready.push_back(ReadyKey { db, key: key.bytes.into() });
+        }
     }
 
     fn database(&mut self, key: Key<'_>) -> &mut Database {
@@ -570,7 +597,13 @@ impl<'l, 'k> WriteView<'l, 'k> {
         if let Some(entry) = removed {
             self.effects.expired += 1;
             self.effects.garbage.entries.push(entry);
+            self.touched_by_expiry(key);
         }
+    }
+
+    fn touched_by_expiry(&mut self, key: Key<'_>) {
+        let db = self.db;
+        self.locked.shard_mut(key.hash).interests.touch_expired(db, key.bytes);
     }
 
     /// Lets the reaper know of a deadline. The shard's lock is held, so that the reaper, who holds it

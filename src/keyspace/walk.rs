@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::shard::Database;
 use super::view::Moment;
-use super::{Keyspace, SCAN_POSITION_COUNT, scan_position, shard_index};
+use super::{SCAN_POSITION_COUNT, Shards, scan_position, shard_index};
 use crate::limits;
 use crate::protocol::Strings;
 use std::cell::Cell;
@@ -13,7 +13,7 @@ use std::cell::Cell;
 /// No two locks are ever held at once, so what is shown is not one moment: a key that is there from
 /// start to end of a walk is seen exactly once, others may or may not be.
 pub struct Walk<'k> {
-    keyspace: &'k Keyspace,
+    shards: Shards<'k>,
     db: usize,
     moment: Moment,
     saw_overdue: Cell<bool>,
@@ -21,8 +21,8 @@ pub struct Walk<'k> {
 
 impl<'k> Walk<'k> {
     /// A walk over one database.
-    pub fn new(keyspace: &'k Keyspace, db: usize, moment: Moment) -> Self {
-        Self { keyspace, db, moment, saw_overdue: Cell::new(false) }
+    pub fn new(shards: Shards<'k>, db: usize, moment: Moment) -> Self {
+        Self { shards, db, moment, saw_overdue: Cell::new(false) }
     }
 
     /// Unix time in milliseconds; keys that are due by then are not shown.
@@ -35,7 +35,7 @@ impl<'k> Walk<'k> {
     pub fn for_each_batch(&self, mut visit: impl FnMut(&Strings)) {
         let mut batch = Strings::default();
         for shard in 0..limits::SHARD_COUNT {
-            let guard = self.keyspace.read_shard(shard);
+            let guard = self.shards.shard(shard);
             let Some(database) = guard.database(self.db) else { continue };
             let live = database.iter().filter(|entry| self.is_live(entry));
             batch.extend(live.map(Entry::key));
@@ -47,8 +47,8 @@ impl<'k> Walk<'k> {
 
     /// Shows the entry of one key.
     pub fn entry<R>(&self, key: &[u8], visit: impl FnOnce(&Entry) -> R) -> Option<R> {
-        let key = self.keyspace.key(key);
-        let guard = self.keyspace.read_shard(shard_index(key.hash));
+        let key = self.shards.keyspace().key(key);
+        let guard = self.shards.shard(shard_index(key.hash));
         let entry = guard.database(self.db)?.get(key)?;
         self.is_live(entry).then(|| visit(entry))
     }
@@ -56,7 +56,7 @@ impl<'k> Walk<'k> {
     /// Number of keys stored, as DBSIZE counts: expired ones that were not yet removed included.
     pub fn len(&self) -> usize {
         let mut count = 0;
-        self.keyspace.for_each_database(|db, database| {
+        self.shards.for_each_database(|db, database| {
             if db == self.db {
                 count += database.len();
             }
@@ -104,11 +104,11 @@ impl<'k> Walk<'k> {
         count: usize,
         visit: &mut impl FnMut(&Entry),
     ) -> (usize, Option<u64>) {
-        let guard = self.keyspace.read_shard(shard);
+        let guard = self.shards.shard(shard);
         let Some(database) = guard.database(self.db) else { return (0, None) };
         let mut rest: Vec<(u64, &Entry)> = database
             .iter()
-            .map(|entry| (scan_position(self.keyspace.hash(entry.key())), entry))
+            .map(|entry| (scan_position(self.shards.keyspace().hash(entry.key())), entry))
             .filter(|(position, _)| *position >= from)
             .collect();
         // Each step looks at the whole shard, so steps must not be many more than keys.
@@ -135,7 +135,7 @@ impl<'k> Walk<'k> {
         let mut rng = fastrand::Rng::with_seed(self.moment.seed);
         for _ in 0..limits::RANDOM_KEYS_TRIED_MAX {
             let shard = self.random_shard(&mut rng)?;
-            let guard = self.keyspace.read_shard(shard);
+            let guard = self.shards.shard(shard);
             let chosen = guard.database(self.db).and_then(|database| database.random(&mut rng));
             if let Some(entry) = chosen.filter(|entry| self.is_live(entry)) {
                 return Some(entry.key().into());
@@ -149,7 +149,7 @@ impl<'k> Walk<'k> {
     fn random_shard(&self, rng: &mut fastrand::Rng) -> Option<usize> {
         let (mut chosen, mut seen) = (None, 0);
         for shard in 0..limits::SHARD_COUNT {
-            let length = self.keyspace.read_shard(shard).database(self.db).map_or(0, Database::len);
+            let length = self.shards.shard(shard).database(self.db).map_or(0, Database::len);
             seen += length;
             if length > 0 && rng.usize(..seen) < length {
                 chosen = Some(shard);
@@ -184,11 +184,11 @@ impl<'k> Walk<'k> {
     }
 }
 
-impl Keyspace {
-    /// Shows every database of every shard with its index, one shard locked at a time.
-    pub fn for_each_database(&self, mut visit: impl FnMut(usize, &Database)) {
+impl Shards<'_> {
+    /// Shows every database of every shard with its index.
+    pub fn for_each_database(self, mut visit: impl FnMut(usize, &Database)) {
         for shard in 0..limits::SHARD_COUNT {
-            let guard = self.read_shard(shard);
+            let guard = self.shard(shard);
             guard.databases().for_each(|(db, database)| visit(db, database));
         }
     }

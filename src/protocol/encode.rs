@@ -37,6 +37,11 @@ impl Protocol {
     }
 }
 
+/// Appends the beginning of an array of so many replies, which are to follow.
+pub fn encode_array_header(count: usize, out: &mut Vec<u8>) {
+    header(b'*', count as i64, out);
+}
+
 /// Appends `reply` to `out`.
 pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
     let resp3 = protocol == Protocol::Resp3;

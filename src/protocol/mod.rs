@@ -11,7 +11,7 @@ mod reply;
 mod request;
 mod strings;
 
-pub use encode::{Protocol, encode, encode_error};
+pub use encode::{Protocol, encode, encode_array_header, encode_error};
 pub use reply::{Outcome, Reply, Shape};
 pub use request::{Arg, Frame, ReadError, Request, RequestLimits, read_request, split_inline};
 pub use strings::Strings;

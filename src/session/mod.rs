@@ -11,36 +11,41 @@ use crate::limits;
 use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
 use crossbeam::thread::{Scope, ScopedJoinHandle};
 use link::Link;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IoSlice, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 /// A socket as other threads may end it.
-struct Socket(Arc<TcpStream>);
+struct Socket {
+    stream: Arc<TcpStream>,
+    /// Held while somebody looks whether the peer is there.
+    looking: Mutex<()>,
+}
 
 impl Wire for Socket {
     fn shut_input(&self) {
         // It fails when the peer was faster; then there is nothing left to shut.
-        let _ = self.0.shutdown(Shutdown::Read);
+        let _ = self.stream.shutdown(Shutdown::Read);
     }
 
     fn shut(&self) {
-        let _ = self.0.shutdown(Shutdown::Both);
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     fn has_hung_up(&self) -> bool {
-        // A time limit rather than non-blocking mode, which would hold for the writer thread as well.
-        let glance = Some(Duration::from_millis(limits::GLANCE_MS));
-        let peeked = self.0.set_read_timeout(glance).and_then(|()| self.0.peek(&mut [0]));
-        let restored = self.0.set_read_timeout(None);
+        // One at a time: the mode is the socket's, and what one has restored another would rely on. It
+        // takes no time, unlike a time limit; the writer thread bears with it.
+        let looking = self.looking.lock().expect("asking a socket does not panic");
+        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
+        let restored = self.stream.set_nonblocking(false);
+        drop(looking);
         restored.is_err() || peeked.map_or_else(|error| !link::is_stall(&error), |count| count == 0)
     }
 
     fn descriptor(&self) -> Option<i64> {
         #[cfg(unix)]
-        return Some(i64::from(std::os::fd::AsRawFd::as_raw_fd(&*self.0)));
+        return Some(i64::from(std::os::fd::AsRawFd::as_raw_fd(&*self.stream)));
         #[cfg(not(unix))]
         return None;
     }
@@ -50,7 +55,7 @@ impl Wire for Socket {
 pub fn serve<'e>(instance: &'e Instance, stream: TcpStream, peer: SocketAddr, scope: &Scope<'e>) {
     let stream = Arc::new(stream);
     let local = stream.local_addr().unwrap_or(peer);
-    let wire = Box::new(Socket(Arc::clone(&stream)));
+    let wire = Box::new(Socket { stream: Arc::clone(&stream), looking: Mutex::default() });
     let id = instance.clients.next_id();
     let record = Arc::new(ClientRecord::new(id, peer, local, instance.now_ms(), wire));
     name_thread(&record);
@@ -254,8 +259,9 @@ impl<'s, 'e> Session<'s, 'e> {
         Ok(())
     }
 
-    /// Lets the writer send what is queued and waits for it.
+    /// Gives up what is not done, lets the writer send what is queued and waits for it.
     fn end(&mut self) {
+        self.instance.discard_transaction(&mut self.client);
         let record = &self.client.record;
         self.instance.clients.remove_monitor(record.id);
         self.instance.pubsub.leave(record);
@@ -267,14 +273,36 @@ impl<'s, 'e> Session<'s, 'e> {
     }
 }
 
+/// A socket that blocks also while somebody else looks whether the peer is there, for which it must not.
+struct Patient<'s>(&'s TcpStream);
+
+impl Write for Patient<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            match self.0.write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// The writer thread: sends what is queued until the outbox is closed or the client gone.
-fn send_outbox(instance: &Instance, record: &ClientRecord, mut stream: &TcpStream) {
+fn send_outbox(instance: &Instance, record: &ClientRecord, stream: &TcpStream) {
     let Some(outbox) = record.outbox() else { return };
     let mut bytes = Outgoing::default();
     while outbox.take(&mut bytes) {
         record.active_ms.set(instance.now_ms());
         // However slowly the peer reads: it ends when the socket is shut.
-        if bytes.write_to(&mut stream).is_err() {
+        if bytes.write_to(&mut Patient(stream)).is_err() {
             record.kill();
             outbox.close();
             return;

@@ -6,10 +6,10 @@ use super::client::{Client, frame};
 use super::peer::RealRedis;
 use super::reply::Reply;
 use redist::{Clock, Server, protocol::split_inline};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One file.
 pub struct Transcript {
@@ -159,7 +159,14 @@ impl Transcript {
                 continue;
             }
             let Some(target) = Target::start(side, section, &mut shared_real) else { break };
-            let mut play = Play { transcript: self, side, resp, target, clients: BTreeMap::new() };
+            let mut play = Play {
+                transcript: self,
+                side,
+                resp,
+                target,
+                clients: BTreeMap::new(),
+                waiting: BTreeSet::new(),
+            };
             play.run(section, &mut failures);
         }
         failures
@@ -181,12 +188,18 @@ impl Transcript {
                     continue;
                 }
                 let Some(target) = Target::start(side, section, &mut shared_real) else { return };
-                let mut play =
-                    Play { transcript: self, side, resp, target, clients: BTreeMap::new() };
+                let mut play = Play {
+                    transcript: self,
+                    side,
+                    resp,
+                    target,
+                    clients: BTreeMap::new(),
+                    waiting: BTreeSet::new(),
+                };
                 for step in &section.steps {
-                    let reply = play.act(step);
+                    let reply = play.step(step);
                     if missing(step) {
-                        replies.entry(step.line).or_default()[index] = Some(reply);
+                        replies.entry(step.line).or_default()[index] = reply;
                     }
                 }
             }
@@ -303,20 +316,14 @@ struct Play<'t> {
     resp: Resp,
     target: Target,
     clients: BTreeMap<usize, Client>,
+    /// Clients whose command waits.
+    waiting: BTreeSet<usize>,
 }
 
 impl Play<'_> {
     fn run(&mut self, section: &Section, failures: &mut Vec<String>) {
         for step in &section.steps {
-            let reply = if matches!(&step.expected, Some(expected) if expected.resp2 == "nothing") {
-                self.act_without_reply(step);
-                continue;
-            } else {
-                self.act(step)
-            };
-            if !step.action.has_reply() {
-                continue;
-            }
+            let Some(reply) = self.step(step) else { continue };
             let expected = step.expected.as_ref().map(|expected| self.expectation(expected));
             let as_expected = expected.as_ref().is_some_and(|expected| matches(expected, &reply));
             if !as_expected {
@@ -379,6 +386,41 @@ impl Play<'_> {
         })
     }
 
+    /// Does one step; gives the reply's text form if one is to be there already.
+    fn step(&mut self, step: &Step) -> Option<String> {
+        let expected = step.expected.as_ref().map(|expected| expected.resp2.as_str());
+        if !matches!(expected, Some("nothing" | "waits")) {
+            let reply = self.act(step);
+            return step.action.has_reply().then_some(reply);
+        }
+        self.act_without_reply(step);
+        if expected == Some("waits") {
+            self.await_blocked(step);
+        }
+        None
+    }
+
+    /// Waits until the server says that so many clients are blocked as should be.
+    fn await_blocked(&mut self, step: &Step) {
+        if let Action::Request { client, .. } = &step.action {
+            self.waiting.insert(*client);
+        }
+        let wanted = self.waiting.len();
+        let mut observer = Client::connect(self.target.address());
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let info = observer.ask("INFO clients");
+            let blocked = info.split("blocked_clients:").nth(1).expect("INFO counts them");
+            let digits = blocked.find(|c: char| !c.is_ascii_digit()).unwrap_or(blocked.len());
+            if blocked[..digits].parse::<usize>().is_ok_and(|blocked| blocked >= wanted) {
+                return;
+            }
+            let line = &self.transcript.lines[step.line];
+            assert!(Instant::now() < patience, "{line} does not wait: {wanted} clients should");
+            std::thread::yield_now();
+        }
+    }
+
     fn act_without_reply(&mut self, step: &Step) {
         match &step.action {
             Action::Request { client, words } => {
@@ -401,8 +443,15 @@ impl Play<'_> {
                 // The real server has only the real clock.
                 Target::Real(..) => std::thread::sleep(*time),
             },
-            Action::Close { client } => drop(self.clients.remove(client)),
-            Action::Push { client } => return text_of(self.client(*client).read()),
+            Action::Close { client } => {
+                self.waiting.remove(client);
+                drop(self.clients.remove(client));
+            }
+            Action::Push { client } => {
+                let reply = text_of(self.client(*client).read());
+                self.waiting.remove(client);
+                return reply;
+            }
             Action::Request { client, .. } | Action::Inline { client, .. } => {
                 self.act_without_reply(step);
                 return text_of(self.client(*client).read());

@@ -43,7 +43,7 @@ fn describe_one(
     write!(
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} \
-         sub={} psub={} ssub={} multi=-1 ",
+         sub={} psub={} ssub={} multi={} ",
         record.id,
         record.peer,
         record.local,
@@ -56,13 +56,15 @@ fn describe_one(
         record.subscriptions.count(Topic::Channel),
         record.subscriptions.count(Topic::Pattern),
         record.subscriptions.count(Topic::ShardChannel),
+        i128::from(record.transaction.queued.get()) - 1,
     )?;
     write!(
         out,
-        "qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} tot-mem={} ",
+        "qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} ",
         record.query_bytes.get(),
         room.saturating_sub(record.query_bytes.get()),
         record.args_bytes.get(),
+        record.transaction.queued_bytes.get(),
         record.reply_room_bytes.get(),
         record.reply_peak_bytes.get(),
         unsent_bytes,
@@ -86,7 +88,9 @@ fn flags(record: &ClientRecord) -> String {
     let all = [
         ('O', record.monitor.is_on()),
         ('P', !record.subscriptions.is_empty()),
+        ('x', record.transaction.queued.get() > 0),
         ('b', record.blocked().is_some()),
+        ('d', record.watch_flag().is_raised()),
         ('e', record.no_evict.is_on()),
         ('T', record.no_touch.is_on()),
     ];

@@ -160,7 +160,7 @@ const SUBCOMMANDS: &[Spec] = &[
         name: "PAUSE",
         arity: Arity::at_least(3),
         handler: Handler::Client(pause),
-        flags: ADMIN,
+        flags: ADMIN.and(Flags::WALKS),
         since: "3.0.0",
         summary: "Suspends commands processing.",
         syntax: "timeout mode=[WRITE|ALL]@6.2.0",
@@ -398,7 +398,7 @@ fn pause<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     if let Some(time) = parse_timeout(time, context.now_us)? {
         let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let until_ms = context.instance.now_ms().saturating_add(time_ms);
-        context.instance.pause(mode, until_ms);
+        context.instance.pause(mode, until_ms, context.shards);
     }
     Ok(Reply::Ok)
 }
@@ -438,6 +438,9 @@ fn trackinginfo<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
 fn monitor<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     if context.client.record.monitor.is_on() {
         return Ok(Reply::Nothing);
+    }
+    if !context.client.may_wait {
+        return Err(CommandError::MONITOR_INSIDE_MULTI);
     }
     context.instance.clients.add_monitor(context.client.record.clone());
     Ok(Reply::Ok)

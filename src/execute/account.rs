@@ -1,0 +1,81 @@
+//! What is told of a command that has run: to the statistics, the slow log, and those who monitor.
+
+use crate::command::{Flags, Found};
+use crate::instance::{Client, Instance, LatencyEvent, SlowEntry};
+use crate::protocol::Request;
+use std::time::Duration;
+
+/// Counts a command that has run.
+pub(super) fn account(
+    instance: &Instance,
+    client: &Client,
+    found: Found,
+    request: &Request,
+    took: Duration,
+    succeeded: bool,
+) {
+    instance.stats.ran(client.id(), found.id, took, !succeeded);
+    if client.settings.latency_tracking {
+        instance.stats.took(client.id(), found.id, took);
+    }
+    note_if_slow(instance, client, found, request, took);
+    let is_fast = found.spec.flags.has(Flags::FAST);
+    let event = if is_fast { LatencyEvent::FastCommand } else { LatencyEvent::Command };
+    instance.note_latency(event, took, client.settings.latency_monitor_threshold);
+}
+
+fn note_if_slow(
+    instance: &Instance,
+    client: &Client,
+    found: Found,
+    request: &Request,
+    took: Duration,
+) {
+    let Ok(limit_us) = u64::try_from(client.settings.slowlog_log_slower_than) else { return };
+    if took < Duration::from_micros(limit_us) || found.spec.flags.has(Flags::SKIP_SLOWLOG) {
+        return;
+    }
+    let entry = SlowEntry {
+        id: 0,
+        at_seconds: instance.clock.now_ms() / 1000,
+        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        args: SlowEntry::shorten(request.iter()),
+        address: client.record.peer.to_string(),
+        name: client.record.texts().name.clone(),
+    };
+    instance.slowlog.push(entry, client.settings.slowlog_max_len);
+}
+
+/// One command as MONITOR shows it.
+pub(super) fn monitor_line(instance: &Instance, client: &Client, request: &Request) -> Vec<u8> {
+    let now_us = instance.clock.now_us();
+    let (seconds, micros) = (now_us / 1_000_000, now_us % 1_000_000);
+    let mut line =
+        format!("+{seconds}.{micros:06} [{} {}]", client.db, client.record.peer).into_bytes();
+    for (arg, _) in request.iter() {
+        line.extend_from_slice(b" \"");
+        escape(arg, &mut line);
+        line.push(b'"');
+    }
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+/// Appends bytes as they stand between quotes: what is not printable ASCII as an escape.
+fn escape(mut bytes: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"');
+    while let Some(plain) = bytes.iter().position(|byte| !is_plain(byte)) {
+        out.extend_from_slice(&bytes[..plain]);
+        match bytes[plain] {
+            byte @ (b'\\' | b'"') => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x07 => out.extend_from_slice(b"\\a"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            other => out.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
+        }
+        bytes = &bytes[plain + 1..];
+    }
+    out.extend_from_slice(bytes);
+}
