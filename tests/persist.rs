@@ -135,8 +135,8 @@ fn a_version_that_is_to_come_is_refused() {
 const REFUSED: &[(&str, &str)] = &[
     ("08", "a value cannot be of kind 8"),
     ("1a", "a value cannot be of kind 26"),
-    ("0f00", "streams are not built yet"),
-    ("0700", "it is the data of a module, and redist has none"),
+    ("0f00", "it is a stream, and streams are not built yet"),
+    ("0700", "it is the data of a module, and redist has no modules"),
     ("00ff", "a length cannot start with 0xff"),
     ("00820000", "a length cannot start with 0x82"),
     ("0081ffffffffffffffff", "18446744073709551615 bytes are announced, 0 are left"),

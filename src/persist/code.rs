@@ -4,6 +4,10 @@
 pub(super) const VERSION: u16 = 10;
 /// The version in which fields of hashes have deadlines (Redis 7.4).
 pub(super) const VERSION_WITH_FIELD_DEADLINES: u16 = 12;
+/// From this version on a file ends with a checksum.
+pub(super) const VERSION_WITH_CHECKSUM: u16 = 5;
+/// What a file begins with, before four digits of version.
+pub(super) const MAGIC: &[u8; 5] = b"REDIS";
 /// The latest version that is read.
 pub(super) const VERSION_MAX: u16 = 12;
 
@@ -60,6 +64,34 @@ pub(super) mod kind {
     pub const HASH_DEADLINES: u8 = 24;
     /// Fields with deadlines in a listpack.
     pub const HASH_LISTPACK_DEADLINES: u8 = 25;
+}
+
+/// What stands in a file where a value's kind could stand.
+pub(super) mod opcode {
+    /// Three lengths about a slot of a cluster.
+    pub const SLOT_INFO: u8 = 244;
+    /// A library of functions.
+    pub const FUNCTION: u8 = 245;
+    /// The same in release candidates of Redis 7.0.
+    pub const FUNCTION_RC: u8 = 246;
+    /// A module's data that belongs to no key.
+    pub const MODULE_AUX: u8 = 247;
+    /// How long the next key was idle, in seconds.
+    pub const IDLE: u8 = 248;
+    /// How often the next key was used.
+    pub const FREQUENCY: u8 = 249;
+    /// A name and a value, about the file.
+    pub const AUX: u8 = 250;
+    /// How many keys the database has, and how many of them with a deadline.
+    pub const RESIZE: u8 = 251;
+    /// The deadline of the next key in milliseconds.
+    pub const DEADLINE_MS: u8 = 252;
+    /// In seconds.
+    pub const DEADLINE: u8 = 253;
+    /// The database of the keys from here on.
+    pub const SELECT: u8 = 254;
+    /// The last; a checksum follows.
+    pub const END: u8 = 255;
 }
 
 /// In a list of nodes: a single element.

@@ -7,6 +7,7 @@ mod hash;
 
 use super::code::{self, kind};
 use super::error::{Fault, LoadError};
+use super::foreign;
 use super::reader::{Reader, Text};
 use super::ziplist::{read_ziplist, read_zipmap};
 use crate::limits;
@@ -168,12 +169,10 @@ fn damage(offset: u64, reason: impl Into<Cow<'static, str>>) -> LoadError {
 }
 
 fn unsupported(kind: u8, offset: u64) -> LoadError {
-    let what = match kind {
-        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => "streams are not built yet",
-        kind::MODULE_OLD | kind::MODULE => "it is the data of a module, and redist has none",
-        unknown => return damage(offset, format!("a value cannot be of kind {unknown}")),
-    };
-    LoadError::new(offset, Fault::Unsupported(what.into()))
+    match foreign::name(kind) {
+        Some(name) => LoadError::new(offset, Fault::Unsupported(foreign::reason(name).into())),
+        None => damage(offset, format!("a value cannot be of kind {kind}")),
+    }
 }
 
 fn string<R: Read>(reader: &mut Reader<R>) -> Loaded<StringValue> {

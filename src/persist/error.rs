@@ -48,6 +48,12 @@ impl LoadError {
     pub fn key(&self) -> Option<(usize, &[u8])> {
         self.0.key.as_ref().map(|(db, key)| (*db, &**key))
     }
+
+    /// The same, at the value of a key.
+    pub(super) fn at_key(mut self, db: usize, key: &[u8]) -> Self {
+        self.0.key = Some((db, key.into()));
+        self
+    }
 }
 
 /// How much of a key's name an error shows.

@@ -9,11 +9,16 @@ mod decode;
 mod digest;
 mod encode;
 mod error;
+mod foreign;
+mod load;
 mod lzf;
 mod payload;
 mod reader;
+mod write;
 mod ziplist;
 
 pub use digest::{Fingerprint, Survey};
 pub use error::{Fault, LoadError};
+pub use load::{Content, Header, Loader, Record};
 pub use payload::{PayloadError, dump, restore, stored_bytes};
+pub use write::{Format, Item, Section, Writer};

@@ -172,6 +172,12 @@ impl<R: Read> Reader<R> {
         self.pieces(count, |piece| out.extend_from_slice(piece))
     }
 
+    /// Passes over the next `count` bytes.
+    pub(super) fn skip(&mut self, count: u64) -> Loaded<()> {
+        self.check_left(count)?;
+        self.pieces(count, |_| {})
+    }
+
     /// An error unless so many bytes are left, as far as that is known.
     fn check_left(&self, count: u64) -> Loaded<()> {
         match self.left() {
@@ -248,6 +254,26 @@ impl<R: Read> Reader<R> {
         let mut out = Vec::new();
         self.string(&mut out)?;
         Ok(out)
+    }
+
+    /// Passes over a string; gives its length in bytes.
+    pub(super) fn skip_string(&mut self) -> Loaded<u64> {
+        Ok(match self.length_or_form()? {
+            Length::Plain(length) => {
+                self.skip(length)?;
+                length
+            }
+            Length::Integer(count) => {
+                let mut digits = Vec::new();
+                write_integer(self.integer(count)?, &mut digits);
+                digits.len() as u64
+            }
+            Length::Compressed => {
+                let (packed, length) = (self.length()?, self.length()?);
+                self.skip(packed)?;
+                length
+            }
+        })
     }
 
     /// Appends a string, unless it stands there as an integer.
