@@ -9,7 +9,12 @@ pub use tests::client::{Client, frame};
 
 use std::net::SocketAddr;
 use tests::peer::RealRedis;
-use tests::program::Program;
+use tests::program::{Program, command};
+
+/// Whether a program can be started; says so if it cannot.
+pub fn has(program: &str) -> bool {
+    tests::peer::has(program, &["--version"])
+}
 
 /// A server that is measured, ended with this value.
 pub struct Measured {
@@ -31,14 +36,30 @@ enum Running {
 impl Measured {
     /// The program of this build.
     pub fn redist() -> Self {
-        let program = Program::on_a_free_port();
+        Self::redist_with(&[])
+    }
+
+    /// The program of this build with directives of its own.
+    pub fn redist_with(directives: &[(&str, &str)]) -> Self {
+        let options = directives.iter().map(|(name, _)| format!("--{name}")).collect::<Vec<_>>();
+        let mut args = vec!["--port", "auto"];
+        for (option, (_, value)) in options.iter().zip(directives) {
+            args.extend([option.as_str(), *value]);
+        }
+        let program = Program::start(command(&args));
         let (address, process) = (program.address, program.id());
         Self { name: "redist", address, process, _running: Running::Redist(program) }
     }
 
     /// The redis-server that is installed, if one is.
     pub fn redis() -> Option<Self> {
-        let real = RealRedis::start(&[])?;
+        Self::redis_with(&[])
+    }
+
+    /// The same with directives of its own.
+    pub fn redis_with(directives: &[(&str, &str)]) -> Option<Self> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let real = RealRedis::start(&directives.iter().map(owned).collect::<Vec<_>>())?;
         let (address, process) = (real.address(), real.id());
         Some(Self { name: "Redis", address, process, _running: Running::Redis(real) })
     }
