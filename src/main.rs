@@ -7,7 +7,7 @@ mod program;
 use anyhow::{Context, anyhow, bail};
 use program::Announcement;
 use redist::config::{self, Arguments, Loaded, Request, Settings};
-use redist::{REDIS_VERSION, REDIST_VERSION, Server};
+use redist::{Clock, REDIS_VERSION, REDIST_VERSION, Server};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE
@@ -24,16 +24,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> anyhow::Result<()> {
+fn run() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::new(arguments()?);
     match arguments.request {
-        Some(Request::Help) => return print(&config::help()),
+        Some(Request::Help) => {
+            print(&config::help())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Request::Version) => {
             let bits = usize::BITS;
-            return print(&format!(
-                "redist v={REDIST_VERSION} redis={REDIS_VERSION} bits={bits}\n"
-            ));
+            print(&format!("redist v={REDIST_VERSION} redis={REDIS_VERSION} bits={bits}\n"))?;
+            return Ok(ExitCode::SUCCESS);
         }
+        Some(Request::CheckSnapshot(None)) => bail!("which file? redist --check-rdb FILE"),
+        Some(Request::CheckSnapshot(Some(path))) => return check_snapshot(&path),
         None => {}
     }
     // A variable that is not text can name no directive.
@@ -52,7 +56,16 @@ fn run() -> anyhow::Result<()> {
         if !logfile.is_empty() {
             log::error!("{error:#}");
         }
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what is in a snapshot; the exit code says whether redist could load it.
+fn check_snapshot(path: &Path) -> anyhow::Result<ExitCode> {
+    let report = program::check(path, Clock::system().now_ms())
+        .with_context(|| format!("cannot read '{}'", path.display()))?;
+    print(&report.text)?;
+    Ok(if report.is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The arguments behind the program's name.

@@ -12,6 +12,7 @@ const WIDTH: usize = 100;
 const USAGE: &str = "\
 Usage: redist [FILE] [--DIRECTIVE VALUE...]... [-]
        redist - < FILE                 reads the configuration from standard input
+       redist --check-rdb FILE         says what is in a snapshot, and where it is broken
        redist --version, -v
        redist --help, -h
 

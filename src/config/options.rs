@@ -18,12 +18,14 @@ pub struct Arguments {
 }
 
 /// What a program is asked to do instead of starting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// `--help`, `-h`.
     Help,
     /// `--version`, `-v`.
     Version,
+    /// `--check-rdb FILE`: to look through a snapshot; `None` where the file is missing.
+    CheckSnapshot(Option<PathBuf>),
 }
 
 /// An option with its values.
@@ -42,6 +44,7 @@ impl Arguments {
         let request = match args.first().map(String::as_str) {
             Some("--help" | "-h") => Some(Request::Help),
             Some("--version" | "-v") => Some(Request::Version),
+            Some("--check-rdb") => Some(Request::CheckSnapshot(args.get(1).map(PathBuf::from))),
             _ => None,
         };
         let mut arguments = Self { request, ..Self::default() };
@@ -137,5 +140,9 @@ mod tests {
         assert_eq!(request("--help"), Some(Request::Help));
         assert_eq!(request("-v"), Some(Request::Version));
         assert_eq!(request("--port"), None);
+        assert_eq!(request("--check-rdb"), Some(Request::CheckSnapshot(None)));
+        let args = ["--check-rdb", "dump.rdb"].map(str::to_owned);
+        let expected = Request::CheckSnapshot(Some(PathBuf::from("dump.rdb")));
+        assert_eq!(Arguments::new(args).request, Some(expected));
     }
 }

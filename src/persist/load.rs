@@ -108,7 +108,7 @@ impl<R: Read> Loader<R> {
     }
 
     /// How many bytes were read.
-    pub fn position(&self) -> u64 {
+    pub fn offset(&self) -> u64 {
         self.reader.position()
     }
 

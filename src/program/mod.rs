@@ -2,9 +2,12 @@
 //! and leaves files behind that tell others of it. All of that belongs to the process.
 
 mod announcement;
+mod check;
 mod logging;
 mod open_files;
+mod progress;
 
 pub use announcement::Announcement;
+pub use check::check;
 pub use logging::{start_logging, write_lines_from};
 pub use open_files::{make_room, make_room_or_refuse};
