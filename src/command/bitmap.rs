@@ -74,6 +74,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(4),
         keys: Keys::Specs(BITOP_KEYS),
         handler: Handler::Write(bitop),
+        event: "set",
         flags: Flags::DENY_OOM,
         since: "2.6.0",
         summary: "Performs bitwise operations on multiple strings, and stores the result.",
@@ -88,6 +89,7 @@ pub(super) const COMMANDS: &[Spec] = &[
             .noted("This command allows both access and modification of the key")
             .varying(bitfield::key_use),
         handler: Handler::Write(bitfield::bitfield),
+        event: "setbit",
         flags: Flags::DENY_OOM,
         since: "3.2.0",
         summary: "Performs arbitrary bitfield integer operations on strings.",

@@ -18,6 +18,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(5),
         keys: Keys::one(1, KeyFlags::RW.and(KeyFlags::UPDATE)),
         handler: Handler::Write(geoadd),
+        event: "zadd",
         flags: Flags::DENY_OOM,
         since: "3.2.0",
         summary: "Adds one or more members to a geospatial index. The key is created if it doesn't exist.",

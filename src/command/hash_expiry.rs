@@ -8,7 +8,7 @@ use super::args::Args;
 use super::keys::{KeyFlags, Keys};
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
-use crate::keyspace::{Change, ReadView, WriteView};
+use crate::keyspace::{Change, EventName, ReadView, WriteView};
 use crate::limits;
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Reply, Shape};
@@ -47,6 +47,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(6),
         keys: UPDATES,
         handler: Handler::Write(hexpireat),
+        event: "hexpire",
         flags: GROWS,
         summary: "Set expiry for hash field using an absolute Unix timestamp (seconds)",
         syntax: "key unix-time-seconds condition=[NX|XX|GT|LT] FIELDS fields=(numfields field...)",
@@ -63,6 +64,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "HGETDEL",
         keys: Keys::one(1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)),
         handler: Handler::Write(hgetdel),
+        event: "hdel",
         since: "8.0.0",
         summary: "Returns the value of a field and deletes it from the hash.",
         ..ROW
@@ -71,6 +73,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         name: "HGETEX",
         keys: Keys::one(1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE)),
         handler: Handler::Write(hgetex),
+        event: "hexpire",
         since: "8.0.0",
         summary: "Get the value of one or more fields of a given hash key, and optionally set their expiration.",
         syntax: "key expiration=[EX seconds|PX milliseconds|EXAT unix-time-seconds|\
@@ -89,6 +92,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(6),
         keys: UPDATES,
         handler: Handler::Write(hpexpire),
+        event: "hexpire",
         flags: GROWS,
         summary: "Set expiry for hash field using relative time to expire (milliseconds)",
         syntax: "key milliseconds condition=[NX|XX|GT|LT] FIELDS fields=(numfields field...)",
@@ -99,6 +103,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(6),
         keys: UPDATES,
         handler: Handler::Write(hpexpireat),
+        event: "hexpire",
         flags: GROWS,
         summary: "Set expiry for hash field using an absolute Unix timestamp (milliseconds)",
         syntax: "key unix-time-milliseconds condition=[NX|XX|GT|LT] FIELDS fields=(numfields field...)",
@@ -124,6 +129,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(6),
         keys: UPDATES,
         handler: Handler::Write(hsetex),
+        event: "hset",
         flags: GROWS,
         since: "8.0.0",
         summary: "Set the value of one or more fields of a given hash key, and optionally set their expiration.",
@@ -311,6 +317,9 @@ fn set_deadlines<'v>(
     view.expect_type::<Hash>(key)?;
     let deadline_ms = scale.deadline_ms(args.bytes()?, now_ms, command)?;
     let (condition, fields) = conditional_fields(args)?;
+    if deadline_ms <= now_ms {
+        view.call_changes("hdel");
+    }
     let replies = view.change(key, |hash: &mut Hash| {
         hash.prepare_deadlines();
         let set = |field: &&[u8]| set_deadline(hash, field, deadline_ms, condition, now_ms);
@@ -500,6 +509,11 @@ fn hgetex<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'
         }
     }
     let fields = block.texts()?;
+    match expiry {
+        Some(Expiry::Bare) => view.call_changes("hpersist"),
+        Some(Expiry::At(deadline_ms)) if deadline_ms <= now_ms => view.call_changes("hdel"),
+        _ => {}
+    }
     let values = view.change(key, |hash: &mut Hash| {
         let (mut changed, mut expired) = (0, 0);
         let get = |field: &&[u8]| {
@@ -553,6 +567,13 @@ fn hsetex<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'
         }
     }
     let texts = block.texts()?;
+    match expiry {
+        Some(Expiry::At(deadline_ms)) if deadline_ms <= now_ms => {
+            view.changes_also_mean(EventName::FIELDS_REMOVED);
+        }
+        Some(Expiry::At(_)) => view.changes_also_mean(EventName::FIELDS_EXPIRE),
+        _ => {}
+    }
     let set = view.change_or_make(key, Hash::default, |hash| {
         let (pairs, _) = texts.as_chunks::<2>();
         let mut expired = 0;

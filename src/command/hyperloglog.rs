@@ -50,6 +50,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(2),
         keys: Keys::Specs(PFMERGE_KEYS),
         handler: Handler::Write(pfmerge),
+        event: "pfadd",
         flags: Flags::DENY_OOM,
         since: "2.8.9",
         summary: "Merges one or more HyperLogLog values into a single key.",

@@ -7,8 +7,9 @@ use super::args::Args;
 use super::element::{index, index_range, reply, reply_or_null};
 use super::keys::{KeyFlags, KeySpec, Keys};
 use super::spec::{Arity, Flags, Handler, Spec};
+use crate::config::EventClasses;
 use crate::error::CommandError;
-use crate::keyspace::{Change, Key, ReadView, WriteView};
+use crate::keyspace::{Change, EventName, Key, ReadView, WriteView};
 use crate::protocol::{Outcome, Reply, Shape};
 use crate::value::{Element, End, List};
 
@@ -47,6 +48,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(3),
         keys: Keys::one(1, ADDS),
         handler: Handler::Write(lpushx),
+        event: "lpush",
         flags: Flags::DENY_OOM.and(Flags::FAST),
         since: "2.2.0",
         summary: "Prepends one or more elements to a list only when the list exists.",
@@ -60,6 +62,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::at_least(3),
         keys: Keys::one(1, ADDS),
         handler: Handler::Write(rpushx),
+        event: "rpush",
         flags: Flags::DENY_OOM.and(Flags::FAST),
         since: "2.2.0",
         summary: "Appends an element to a list only when the list exists.",
@@ -447,6 +450,16 @@ fn rpoplpush<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcom
     Ok(move_one(view, (source, End::Right), (destination, End::Left))?.unwrap_or(Reply::Null))
 }
 
+/// What a pop at this end is called.
+fn popped(end: End) -> &'static str {
+    if end == End::Left { "lpop" } else { "rpop" }
+}
+
+/// What a push at this end is called.
+fn pushed(end: End) -> &'static str {
+    if end == End::Left { "lpush" } else { "rpush" }
+}
+
 /// Moves one element from a list to another; `None` if there is none to move.
 pub(super) fn move_one<'v>(
     view: &mut WriteView<'_, '_>,
@@ -458,19 +471,22 @@ pub(super) fn move_one<'v>(
         return Ok(None);
     }
     view.expect_type::<List>(destination)?;
-    let moved = if source.bytes == destination.bytes {
+    if source.bytes == destination.bytes {
+        view.call_changes(pushed(to));
+        view.changes_also_mean(EventName { class: EventClasses::LIST, name: popped(from) });
         let rotate = |list: &mut List| Ok(Change::of(1, list.rotate(from, to, &limits)));
-        view.change(source, rotate)?.flatten()
-    } else {
-        pop_one(view, source, from)?
-    };
-    let Some(moved) = moved else { return Ok(None) };
-    if source.bytes != destination.bytes {
-        view.change_or_make(destination, List::default, |list| {
-            list.push(to, &moved, &limits);
-            Ok(Change::of(1, ()))
-        })?;
+        return Ok(view.change(source, rotate)?.flatten().map(Reply::bulk));
     }
+    view.call_changes(popped(from));
+    let (moved, told) = view.withholding(|view| pop_one(view, source, from));
+    let Some(moved) = moved? else { return Ok(None) };
+    view.call_changes(pushed(to));
+    view.change_or_make(destination, List::default, |list| {
+        list.push(to, &moved, &limits);
+        Ok(Change::of(1, ()))
+    })?;
+    // Redis tells of the push first.
+    view.tell_withheld(told);
     Ok(Some(Reply::bulk(moved)))
 }
 
@@ -484,6 +500,7 @@ pub(super) fn pop_several<'v>(
     args: &mut Args<'v>,
 ) -> Result<Option<Reply<'v>>, CommandError> {
     let (keys, end, count) = args.multi_pop(end)?;
+    view.call_changes(popped(end));
     for key in keys {
         if let Some(popped) = cut(view, key, end, count)? {
             let popped = show(view.discard(popped), end);

@@ -278,11 +278,13 @@ fn smove<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v
         let set = view.look_at::<Set>(source)?;
         return Ok(Reply::flag(set.is_some_and(|set| set.contains(member))));
     }
+    view.call_changes("srem");
     let removed =
         view.change(source, |set: &mut Set| Ok(Change::counted(usize::from(set.remove(member)))))?;
     if removed != Some(1) {
         return Ok(Reply::Int(0));
     }
+    view.call_changes("sadd");
     let limits = view.encoding_limits();
     let make = || Set::for_member(member, &limits);
     view.change_or_make(destination, make, |set| {

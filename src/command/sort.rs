@@ -8,6 +8,7 @@ use super::args::Args;
 use super::element::reply_or_null;
 use super::keys::{KeyFlags, KeySpec, KeyUse, Keys};
 use super::spec::{Arity, Flags, Handler, Spec};
+use crate::config::EventClasses;
 use crate::error::{CommandError, c_string};
 use crate::keyspace::{ReadView, WriteView};
 use crate::protocol::number::{parse_c_double, parse_integer};
@@ -221,6 +222,7 @@ fn sort<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
         Ok(List::collect(texts, &limits))
     })?;
     let count = sorted.len();
+    view.call_changes_of(EventClasses::LIST, "sortstore");
     view.store_collection(view.key(destination), sorted);
     Ok(Reply::count(count))
 }

@@ -61,6 +61,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         arity: Arity::exactly(4),
         keys: Keys::one(1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE)),
         handler: Handler::Write(zincrby),
+        event: "zincr",
         flags: Flags::DENY_OOM.and(Flags::FAST),
         since: "1.2.0",
         summary: "Increments the score of a member in a sorted set.",
@@ -302,6 +303,9 @@ impl AddOptions {
         pairs: &[(f64, &[u8])],
     ) -> Outcome<'v> {
         view.expect_type::<SortedSet>(key)?;
+        if self.increment {
+            view.call_changes("zincr");
+        }
         let limits = view.encoding_limits();
         let first = pairs.first().map_or(&b""[..], |(_, member)| member);
         let make = || SortedSet::for_member(first, &limits);
@@ -435,7 +439,7 @@ fn zlexcount<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 }
 
 /// Which end is popped.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extreme {
     Min,
     Max,
@@ -509,6 +513,7 @@ pub(super) fn pop_several<'v>(
     args: &mut Args<'v>,
 ) -> Result<Option<Reply<'v>>, CommandError> {
     let (keys, end, count) = args.multi_pop(Extreme::parse)?;
+    view.call_changes(if end == Extreme::Min { "zpopmin" } else { "zpopmax" });
     for key in keys {
         let popped = view.change(key, |set: &mut SortedSet| {
             let popped = pop(set, end, count);

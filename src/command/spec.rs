@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::keys::Keys;
+use crate::config::EventClasses;
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, MemoryUse};
 use crate::keyspace::{Moment, ReadView, Shards, Walk, WriteView};
@@ -22,6 +23,8 @@ pub struct Spec {
     pub handler: Handler,
     /// What the handler's type cannot say.
     pub flags: Flags,
+    /// What its changes are called in keyspace notifications, if not by its own name.
+    pub event: &'static str,
     /// The Redis version that introduced it.
     pub since: &'static str,
     /// One sentence.
@@ -48,6 +51,7 @@ impl Spec {
         keys: Keys::NONE,
         handler: Handler::Container,
         flags: Flags::NONE,
+        event: "",
         since: "1.0.0",
         summary: "",
         syntax: "",
@@ -397,6 +401,19 @@ impl Group {
             Self::Stream => "stream",
             Self::String => "string",
             Self::Transactions => "transactions",
+        }
+    }
+
+    /// The class of keyspace notifications to which its changes belong.
+    pub fn event_class(self) -> EventClasses {
+        match self {
+            Self::String | Self::Bitmap | Self::HyperLogLog => EventClasses::STRING,
+            Self::List => EventClasses::LIST,
+            Self::Set => EventClasses::SET,
+            Self::Hash => EventClasses::HASH,
+            Self::SortedSet | Self::Geo => EventClasses::SORTED_SET,
+            Self::Stream => EventClasses::STREAM,
+            _ => EventClasses::GENERIC,
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
     memory, object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set,
     sorted_set_algebra, sorted_set_range, sorted_set_waiting, string, transaction,
 };
+use crate::keyspace::EventName;
 use crate::protocol::Request;
 
 /// The families in the order in which COMMAND lists them.
@@ -88,6 +89,14 @@ impl Found {
             Some(container) => format!("{}|{name}", container.name.to_ascii_lowercase()),
             None => name,
         }
+    }
+}
+
+impl Found {
+    /// What its changes are called in keyspace notifications.
+    pub fn event(&self) -> EventName {
+        let name = if self.spec.event.is_empty() { self.spec.name } else { self.spec.event };
+        EventName { class: self.group.event_class(), name }
     }
 }
 

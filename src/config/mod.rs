@@ -10,6 +10,7 @@
 mod buffer_limits;
 mod current;
 mod directives;
+mod event_classes;
 mod file;
 mod help;
 mod load;
@@ -21,6 +22,7 @@ mod value;
 pub use buffer_limits::{BufferLimit, BufferLimits};
 pub use current::{Config, Refusal};
 pub use directives::{Change, Directive, Given, KNOWN, SECTIONS, Section, all, all_names, find};
+pub use event_classes::EventClasses;
 pub use help::help;
 pub use load::{LoadError, Loaded, Place};
 pub use options::{Arguments, OptionLine, Request};

@@ -2,6 +2,7 @@
 
 use super::buffer_limits::BufferLimits;
 use super::directives;
+use super::event_classes::EventClasses;
 use super::value::Value;
 
 /// Declares the fields once, for the struct and for the blank one that the defaults are written into.
@@ -63,6 +64,8 @@ settings! {
     latency_tracking: bool,
     /// The percentiles that INFO shows of them.
     latency_tracking_info_percentiles: Vec<String>,
+    /// Which events on keys are published.
+    notify_keyspace_events: EventClasses,
     /// Milliseconds from which on the latency monitor keeps a sample; 0 keeps none.
     latency_monitor_threshold: u64,
     /// Microseconds from which on a command is kept in the slow log; negative is never.

@@ -5,8 +5,8 @@ use crate::command::{Args, Attempt, Context, Flags, Found, Handler, Keys, Wait};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance};
 use crate::keyspace::{
-    AccessMode, AccessPolicy, DueFields, Effects, LockPlan, Locked, Moment, ReadView, Walk,
-    WriteView,
+    AccessMode, AccessPolicy, DueFields, Effects, EventName, LockPlan, Locked, Moment, ReadView,
+    Walk, WriteView,
 };
 use crate::protocol::{Protocol, Reply, Request, encode};
 use crate::value::EncodingLimits;
@@ -99,6 +99,7 @@ impl<'i> Section<'i> {
             access: access_mode(client, found),
             encoding: EncodingLimits::new(&client.settings),
             string_bytes_max: string_bytes_max.unwrap_or(usize::MAX),
+            telling: self.instance.telling(&client.settings, found.event()),
             compresses_dumps: client.settings.rdbcompression,
         }
     }
@@ -216,6 +217,7 @@ pub(super) fn settle(instance: &Instance, client: &mut Client) {
     if effects.lazy_garbage.pieces() > 0 {
         instance.janitor.take(&mut effects.lazy_garbage);
     }
+    instance.tell(&effects.told);
     effects.clear();
 }
 
@@ -223,18 +225,18 @@ pub(super) fn settle(instance: &Instance, client: &mut Client) {
 /// it is paused (DEBUG SET-ACTIVE-EXPIRE 0) whoever comes by it has to, as in Redis.
 pub(super) fn reap_seen(instance: &Instance, client: &mut Client, call: &Call<'_>, now_ms: u64) {
     let keyspace = &instance.keyspace;
+    let telling = instance.telling(&client.settings, EventName::NONE);
     if std::mem::take(&mut client.effects.saw_overdue) {
-        instance.stats.add_expired(keyspace.reap_database(client.db, now_ms));
+        let due = keyspace.reap_database(client.db, now_ms, &telling);
+        instance.count_reaped(due);
     }
     if !matches!(call.found.spec.handler, Handler::Read(_)) {
         return;
     }
-    let was_due = |index: &usize| {
-        let key = keyspace.key(call.request.get(*index).unwrap_or_default());
-        keyspace.reap_key(client.db, key, now_ms)
-    };
-    let positions = call.found.spec.keys.positions(call.request);
-    instance.stats.add_expired(positions.filter(was_due).count() as u64);
+    for index in call.found.spec.keys.positions(call.request) {
+        let key = keyspace.key(call.request.get(index).unwrap_or_default());
+        instance.count_reaped(keyspace.reap_key(client.db, key, now_ms, &telling));
+    }
     remove_due_fields(instance, client, now_ms);
 }
 
@@ -247,7 +249,9 @@ fn remove_due_fields(instance: &Instance, client: &mut Client, now_ms: u64) {
     let due = std::mem::take(&mut client.effects.due);
     let keyspace = &instance.keyspace;
     let plan = LockPlan::for_hashes(due.iter().map(|due| keyspace.hash(&due.key)));
-    let moment = Moment::for_looking(now_ms, EncodingLimits::new(&client.settings));
+    let looking = Moment::for_looking(now_ms, EncodingLimits::new(&client.settings));
+    let telling = instance.telling(&client.settings, EventName::NONE);
+    let moment = Moment { telling, ..looking };
     let mut locked = keyspace.lock_exclusive(&plan);
     let mut view = WriteView::new(&mut locked, &mut client.effects, client.db, moment);
     for DueFields { key, field } in &due {

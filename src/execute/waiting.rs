@@ -10,11 +10,11 @@ use super::section::{Answering, Call, Performed, Section, attempt, lock_plan, se
 use crate::command::{self, Found, KeyFlags, Wait};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, ParkedCall, SharedRecord, Unblock, Wake};
-use crate::keyspace::{Effects, LockPlan, Locked, Moment, ReadyKey};
+use crate::keyspace::{Effects, KeyName, LockPlan, Locked, Moment};
 use crate::protocol::{Reply, Request, encode};
 
 /// Waiting clients that could not be served, since others held locks that this takes.
-pub(super) type Unserved = Vec<(ReadyKey, LockPlan)>;
+pub(super) type Unserved = Vec<(KeyName, LockPlan)>;
 
 /// The keys that a command waits for: those that it takes something from.
 fn waited_keys(found: Found, request: &Request) -> impl Iterator<Item = &[u8]> {
@@ -33,7 +33,7 @@ pub(super) fn serve_earlier(
     for key in waited_keys(call.found, call.request) {
         let waits = section.locked.waiter(client.db, keyspace.key(key), section.now_ms(), 0);
         if waits.is_some() {
-            client.effects.ready.push_back(ReadyKey { db: client.db, key: key.into() });
+            client.effects.ready.push_back(KeyName { db: client.db, key: key.into() });
         }
     }
     serve(section, &mut client.effects)
@@ -128,7 +128,7 @@ pub(super) fn serve(section: &mut Section<'_>, effects: &mut Effects) -> Unserve
 fn serve_key(
     section: &mut Section<'_>,
     effects: &mut Effects,
-    ready: &ReadyKey,
+    ready: &KeyName,
 ) -> Option<LockPlan> {
     let (instance, now_ms) = (section.instance, section.now_ms());
     let key = instance.keyspace.key(&ready.key);

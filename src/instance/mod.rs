@@ -44,8 +44,8 @@ pub use stop::Stop;
 pub use transaction::{Transaction, TransactionGauges, WatchedKey};
 
 use crate::clock::Clock;
-use crate::config::{Config, Settings};
-use crate::keyspace::{Due, Keyspace, Shards};
+use crate::config::{Config, EventClasses, Settings};
+use crate::keyspace::{Due, EventName, KeyEvent, KeyName, Keyspace, Shards, Telling, Told};
 use std::cell::LazyCell;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -118,17 +118,32 @@ impl Instance {
     pub fn reap(&self) -> Due {
         // What expires is a change as well.
         if self.pause.rest(self.now_ms()).is_some() {
-            return Due { removed: 0, removed_elements: 0, more: false };
+            return Due::default();
         }
         let started = Instant::now();
-        let due = self.keyspace.reap(self.now_ms());
-        self.stats.add_expired(due.removed);
-        self.stats.add_expired_elements(due.removed_elements);
+        let telling = self.telling(&self.config.settings(), EventName::NONE);
+        let due = self.count_reaped(self.keyspace.reap(self.now_ms(), &telling));
         let took = started.elapsed();
         self.stats.add_reaped(took);
         let threshold_ms = self.config.settings().latency_monitor_threshold;
         self.note_latency(LatencyEvent::ExpireCycle, took, threshold_ms);
         due
+    }
+
+    /// Counts what was removed since it was due, and tells of it.
+    pub fn count_reaped(&self, due: Due) -> Due {
+        self.stats.add_expired(due.removed);
+        self.stats.add_expired_elements(due.removed_elements);
+        self.tell(&due.told);
+        due
+    }
+
+    /// What others want to be told of changes that have this name.
+    pub fn telling(&self, settings: &Settings, event: EventName) -> Telling {
+        let classes = settings.notify_keyspace_events;
+        let is_heard = classes.has_channel() && self.pubsub.has_subscribers();
+        let classes = if is_heard { classes } else { EventClasses::NONE };
+        Telling { classes, touched: false, event, then: EventName::NONE }
     }
 
     /// Keeps what took as long as the directive `latency-monitor-threshold` says; 0 keeps nothing.
@@ -157,6 +172,24 @@ impl Instance {
     /// Sends a message to everyone who subscribes to this shard channel, in the same way.
     pub fn publish_shard(&self, channel: &[u8], message: &[u8]) -> usize {
         self.pubsub.publish_shard(channel, message, self.delivery())
+    }
+
+    /// Tells subscribers what happened to keys.
+    pub fn tell(&self, told: &Told) {
+        if told.is_empty() {
+            return;
+        }
+        let classes = self.config.settings().notify_keyspace_events;
+        for KeyEvent { what, key: KeyName { db, key } } in &told.events {
+            let name = what.name.to_ascii_lowercase();
+            if classes.has(EventClasses::BY_KEY) {
+                let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+                self.publish(&channel, name.as_bytes());
+            }
+            if classes.has(EventClasses::BY_EVENT) {
+                self.publish(format!("__keyevent@{db}__:{name}").as_bytes(), key);
+            }
+        }
     }
 
     fn delivery(&self) -> impl FnMut(&ClientRecord, &Notice) -> bool {

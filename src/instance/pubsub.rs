@@ -58,6 +58,11 @@ impl PubSub {
         self.count_of(topic).load(Ordering::SeqCst)
     }
 
+    /// Whether anybody subscribes to a channel or a pattern.
+    pub fn has_subscribers(&self) -> bool {
+        self.count(Topic::Channel) + self.count(Topic::Pattern) > 0
+    }
+
     /// Lets a client get messages. It has an outbox, which the session of the client empties.
     pub fn subscribe(&self, record: &SharedRecord, topic: Topic, name: &[u8]) {
         record.open_outbox();

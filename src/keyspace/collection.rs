@@ -4,6 +4,7 @@
 //! and a key comes into being with its first element, so no command tests for either.
 
 use super::entry::Entry;
+use super::events::EventName;
 use super::view::{Key, ReadView, WriteView};
 use crate::error::CommandError;
 use crate::limits;
@@ -81,6 +82,9 @@ impl WriteView<'_, '_> {
         key: Key<'_>,
     ) -> Result<Option<T>, CommandError> {
         self.expect_type::<T>(key)?;
+        if self.contains(key) {
+            self.tell(key, self.moment.telling.event);
+        }
         Ok(self.take(key).and_then(|entry| T::from_value(entry.into_value())))
     }
 
@@ -109,11 +113,10 @@ impl WriteView<'_, '_> {
         let is_empty = collection.is_empty();
         let deadline_ms = entry.value().earliest_deadline_ms();
         self.note_inner_deadline(key, former_ms, deadline_ms);
-        self.note_changes(key, count);
+        self.note_element_changes(key, count, expired);
         if touches && count == 0 {
-            self.touched(key);
+            self.note_touch(key);
         }
-        self.count_expired_elements(expired);
         if is_empty {
             self.discard_stored(key);
         }
@@ -138,6 +141,10 @@ impl WriteView<'_, '_> {
             let entry = Entry::new(key.bytes, collection.into(), self.moment().new_access());
             self.insert(key, entry);
             self.note_changes(key, count);
+        } else if count > 0 {
+            // It came and went.
+            self.note_changes(key, count);
+            self.tell(key, EventName::DEL);
         }
         Ok(result)
     }

@@ -3,6 +3,7 @@
 //! No command counts its changes or frees what it replaced: the executor looks here afterwards.
 
 use super::entry::Entry;
+use super::events::Told;
 use super::shard::Database;
 use crate::limits;
 use crate::value::Value;
@@ -25,8 +26,12 @@ pub struct Effects {
     pub due: Vec<DueFields>,
     /// Whether a walk came by a key that is due and was not removed yet.
     pub saw_overdue: bool,
+    /// What is to be told to others.
+    pub told: Told,
+    /// Whether databases were emptied or exchanged.
+    pub flushed: bool,
     /// Keys that became what somebody waits for.
-    pub ready: VecDeque<ReadyKey>,
+    pub ready: VecDeque<KeyName>,
     /// Whether a change is under way: set by a mutator before it touches anything.
     pub(super) changing: bool,
     /// The earliest deadline that was set, in unix milliseconds.
@@ -60,9 +65,9 @@ impl Effects {
     }
 }
 
-/// A key that became what somebody waits for.
+/// A key and its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadyKey {
+pub struct KeyName {
     /// Its database.
     pub db: usize,
     /// The key.

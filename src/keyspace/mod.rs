@@ -11,8 +11,10 @@ mod access;
 mod collection;
 mod effects;
 mod entry;
+mod events;
 mod interest;
 mod locks;
+mod notes;
 mod reap;
 mod shard;
 #[cfg(test)]
@@ -22,8 +24,9 @@ mod walk;
 
 pub use access::{Access, AccessMode, AccessPolicy, Usage};
 pub use collection::Change;
-pub use effects::{DueFields, Effects, Freeing, Garbage, ReadyKey};
+pub use effects::{DueFields, Effects, Freeing, Garbage, KeyName};
 pub use entry::Entry;
+pub use events::{EventName, KeyEvent, Telling, Told};
 pub use interest::WatchFlag;
 pub use locks::{LockPlan, Locked, Shards};
 pub use reap::Due;

@@ -4,13 +4,14 @@
 //! of expired keys; it may take its time, but it must not take anybody else's. So it removes a few
 //! keys under each lock and frees what they held between locks.
 
+use super::events::{Telling, Told};
 use super::view::Key;
 use super::{Keyspace, Slot, shard_index};
 use crate::limits;
 use std::sync::atomic::Ordering;
 
 /// What a round of reaping did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Due {
     /// Keys removed.
     pub removed: u64,
@@ -18,35 +19,39 @@ pub struct Due {
     pub removed_elements: u64,
     /// Whether anything is left that was due already.
     pub more: bool,
+    /// What is to be told of it.
+    pub told: Told,
 }
 
 impl Keyspace {
     /// Removes due keys and elements, a bounded number of each shard, so that all shards take turns.
-    pub fn reap(&self, now_ms: u64) -> Due {
-        let mut due = Due { removed: 0, removed_elements: 0, more: false };
+    pub fn reap(&self, now_ms: u64, telling: &Telling) -> Due {
+        let mut due = Due::default();
         for (index, slot) in self.slots.iter().enumerate() {
             if slot.earliest_ms.load(Ordering::SeqCst) <= now_ms {
-                let of_shard = self.reap_shard(index, slot, now_ms);
-                due.removed += of_shard.removed;
-                due.removed_elements += of_shard.removed_elements;
-                due.more |= of_shard.more;
+                self.reap_shard((index, slot), now_ms, telling, &mut due);
             }
         }
         due
     }
 
     /// Removes due keys and elements of one shard.
-    fn reap_shard(&self, index: usize, slot: &Slot, now_ms: u64) -> Due {
+    fn reap_shard(
+        &self,
+        (index, slot): (usize, &Slot),
+        now_ms: u64,
+        telling: &Telling,
+        due: &mut Due,
+    ) {
         // A shard that somebody panicked on is declared sound in a moment, or the server ends.
-        let Ok(mut guard) = slot.shard.write() else {
-            return Due { removed: 0, removed_elements: 0, more: false };
-        };
+        let Ok(mut guard) = slot.shard.write() else { return };
         let (mut removed, mut emptied, mut elements) = (Vec::new(), Vec::new(), 0);
         let (databases, interests) = guard.parts_mut();
         'full: for (db, database) in databases {
             while let Some(entry) = database.pop_due(now_ms, |key| self.hash(key)) {
                 debug_assert_eq!(shard_index(self.hash(entry.key())), index);
                 interests.touch_expired(db, entry.key());
+                due.told.expired(telling, db, entry.key());
                 removed.push(entry);
                 if removed.len() == limits::REAP_STEP_KEYS_MAX {
                     break 'full;
@@ -58,6 +63,7 @@ impl Keyspace {
                 let Some(trimmed) = trimmed else { break };
                 elements += trimmed.removed;
                 interests.touch(db, &trimmed.key);
+                due.told.trimmed(telling, db, &trimmed.key, trimmed.emptied.is_some());
                 // A handful of keys may hold a lot, so they too are freed without the lock.
                 emptied.extend(trimmed.emptied);
             }
@@ -65,15 +71,14 @@ impl Keyspace {
         let earliest_ms = guard.earliest_ms();
         slot.earliest_ms.store(earliest_ms, Ordering::SeqCst);
         drop(guard);
-        Due {
-            removed: removed.len() as u64,
-            removed_elements: elements as u64,
-            more: earliest_ms <= now_ms,
-        }
+        due.removed += removed.len() as u64;
+        due.removed_elements += elements as u64;
+        due.more |= earliest_ms <= now_ms;
     }
 
     /// Removes one key if it is due: for readers who came by it while nobody else removes keys.
-    pub fn reap_key(&self, db: usize, key: Key<'_>, now_ms: u64) -> bool {
+    pub fn reap_key(&self, db: usize, key: Key<'_>, now_ms: u64, telling: &Telling) -> Due {
+        let mut due = Due::default();
         let mut guard = self.write_shard(shard_index(key.hash));
         let (mut databases, interests) = guard.parts_mut();
         let database = databases.nth(db);
@@ -81,33 +86,38 @@ impl Keyspace {
             .and_then(|(_, database)| database.remove_due(key, now_ms, |key| self.hash(key)));
         if removed.is_some() {
             interests.touch_expired(db, key.bytes);
+            due.told.expired(telling, db, key.bytes);
+            due.removed = 1;
         }
         drop(databases);
         drop(guard);
-        removed.is_some()
+        due
     }
 
-    /// Removes every due key of one database; gives their number.
-    pub fn reap_database(&self, db: usize, now_ms: u64) -> u64 {
-        let mut count = 0;
+    /// Removes every due key of one database.
+    pub fn reap_database(&self, db: usize, now_ms: u64, telling: &Telling) -> Due {
+        let mut due = Due::default();
         for shard in 0..limits::SHARD_COUNT {
             loop {
                 let mut guard = self.write_shard(shard);
                 let (mut databases, interests) = guard.parts_mut();
                 let Some((_, database)) = databases.nth(db) else { break };
-                let due = || database.pop_due(now_ms, |key| self.hash(key));
+                let pop = || database.pop_due(now_ms, |key| self.hash(key));
                 let removed: Vec<_> =
-                    std::iter::from_fn(due).take(limits::REAP_STEP_KEYS_MAX).collect();
-                removed.iter().for_each(|entry| interests.touch_expired(db, entry.key()));
+                    std::iter::from_fn(pop).take(limits::REAP_STEP_KEYS_MAX).collect();
+                for entry in &removed {
+                    interests.touch_expired(db, entry.key());
+                    due.told.expired(telling, db, entry.key());
+                }
                 drop(databases);
                 drop(guard);
-                count += removed.len() as u64;
+                due.removed += removed.len() as u64;
                 if removed.len() < limits::REAP_STEP_KEYS_MAX {
                     break;
                 }
             }
         }
-        count
+        due
     }
 }
 
@@ -119,7 +129,7 @@ mod tests {
     use crate::value::Hash;
 
     fn keys(removed: u64, more: bool) -> Due {
-        Due { removed, removed_elements: 0, more }
+        Due { removed, more, ..Due::default() }
     }
 
     #[test]
@@ -130,12 +140,12 @@ mod tests {
             bench.set_until(format!("later:{number}").as_bytes(), 11);
             bench.set(format!("never:{number}").as_bytes());
         }
-        assert_eq!(bench.keyspace.reap(0), keys(0, false));
-        assert_eq!(bench.keyspace.reap(4), keys(400, false));
-        assert_eq!(bench.keyspace.reap(10), keys(600, false));
+        assert_eq!(bench.keyspace.reap(0, &Telling::NOTHING), keys(0, false));
+        assert_eq!(bench.keyspace.reap(4, &Telling::NOTHING), keys(400, false));
+        assert_eq!(bench.keyspace.reap(10, &Telling::NOTHING), keys(600, false));
         assert_eq!(bench.stored(), 2000);
         assert_eq!(bench.keyspace.earliest_deadline_ms(), 11);
-        assert_eq!(bench.keyspace.reap(11), keys(1000, false));
+        assert_eq!(bench.keyspace.reap(11, &Telling::NOTHING), keys(1000, false));
         assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
     }
 
@@ -147,9 +157,9 @@ mod tests {
             bench.set_until(&key, 5);
         }
         let step = step as u64;
-        assert_eq!(bench.keyspace.reap(5), keys(step, true));
-        assert_eq!(bench.keyspace.reap(5), keys(step, true));
-        assert_eq!(bench.keyspace.reap(5), keys(1, false));
+        assert_eq!(bench.keyspace.reap(5, &Telling::NOTHING), keys(step, true));
+        assert_eq!(bench.keyspace.reap(5, &Telling::NOTHING), keys(step, true));
+        assert_eq!(bench.keyspace.reap(5, &Telling::NOTHING), keys(1, false));
     }
 
     #[test]
@@ -194,7 +204,7 @@ mod tests {
         let mut bench = Bench::new(3);
         for (what, change, expected) in changes {
             change(&mut bench);
-            bench.keyspace.reap(0);
+            bench.keyspace.reap(0, &Telling::NOTHING);
             assert_eq!(bench.keyspace.earliest_deadline_ms(), *expected, "{what}");
         }
     }
@@ -210,7 +220,7 @@ mod tests {
             let mut bench = Bench::new(4);
             bench.set_until(b"k", 500);
             change(&mut bench);
-            assert_eq!(bench.keyspace.reap(500), keys(0, false));
+            assert_eq!(bench.keyspace.reap(500, &Telling::NOTHING), keys(0, false));
             assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
         }
     }
@@ -221,7 +231,7 @@ mod tests {
         bench.set_until(b"k", 500);
         drop(bench.write_all(|view| view.swap_databases(0, 1)));
         assert_eq!(bench.stored(), 0);
-        assert_eq!(bench.keyspace.reap(500), keys(1, false));
+        assert_eq!(bench.keyspace.reap(500, &Telling::NOTHING), keys(1, false));
     }
 
     #[test]
@@ -231,13 +241,21 @@ mod tests {
         bench.set(b"stays");
         bench.now_ms = 5;
         assert!(!bench.contains(b"a") && bench.stored() == 4);
-        let key = |bench: &Bench, name| Key::with_hash(name, bench.keyspace.hash(name));
-        assert!(bench.keyspace.reap_key(0, key(&bench, b"a"), 5));
-        assert!(!bench.keyspace.reap_key(0, key(&bench, b"a"), 5));
-        assert!(!bench.keyspace.reap_key(0, key(&bench, b"stays"), 5));
-        assert!(!bench.keyspace.reap_key(1, key(&bench, b"b"), 5));
-        assert_eq!(bench.keyspace.reap_database(1, 5), 0);
-        assert_eq!(bench.keyspace.reap_database(0, 5), 2);
+        let reap_key = |db, name: &[u8]| {
+            let keyspace = &bench.keyspace;
+            keyspace.reap_key(db, keyspace.key(name), 5, &Telling::NOTHING).removed
+        };
+        let cases: [(usize, &[u8], u64); 4] =
+            [(0, b"a", 1), (0, b"a", 0), (0, b"stays", 0), (1, b"b", 0)];
+        for (db, name, removed) in cases {
+            assert_eq!(reap_key(db, name), removed);
+        }
+        for (db, removed) in [(1, 0), (0, 2)] {
+            assert_eq!(
+                bench.keyspace.reap_database(db, 5, &Telling::NOTHING),
+                keys(removed, false)
+            );
+        }
         assert_eq!(bench.stored(), 1);
     }
 
@@ -262,10 +280,10 @@ mod tests {
         }
         bench.write(b"goes", |view, key| view.set_deadline(key, 50));
         assert_eq!(bench.keyspace.earliest_deadline_ms(), 5);
-        let reaped = |removed_elements| Due { removed: 0, removed_elements, more: false };
-        assert_eq!(bench.keyspace.reap(6), reaped(2));
+        let reaped = |removed_elements| Due { removed_elements, ..Due::default() };
+        assert_eq!(bench.keyspace.reap(6, &Telling::NOTHING), reaped(2));
         assert_eq!(bench.keyspace.earliest_deadline_ms(), 7);
-        assert_eq!(bench.keyspace.reap(9), reaped(3));
+        assert_eq!(bench.keyspace.reap(9, &Telling::NOTHING), reaped(3));
         assert_eq!((bench.stored(), bench.contains(b"stays")), (1, true));
         assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
     }
@@ -279,7 +297,10 @@ mod tests {
         }
         let step = step as u64;
         for (removed_elements, more) in [(step, true), (step, true), (1, false)] {
-            assert_eq!(bench.keyspace.reap(5), Due { removed: 0, removed_elements, more });
+            assert_eq!(
+                bench.keyspace.reap(5, &Telling::NOTHING),
+                Due { removed_elements, more, ..Due::default() }
+            );
         }
         assert_eq!(bench.stored(), 0);
     }
@@ -290,11 +311,11 @@ mod tests {
         set_field(&mut bench, b"k", b"f", Some(500));
         assert!(bench.write(b"k", |view, key| view.duplicate(key, 1, key)));
         bench.set(b"k");
-        assert_eq!(bench.keyspace.reap(0), keys(0, false));
+        assert_eq!(bench.keyspace.reap(0, &Telling::NOTHING), keys(0, false));
         assert_eq!(bench.keyspace.earliest_deadline_ms(), 500);
         drop(bench.write_all(|view| view.clear(Some(0), Freeing::Now)));
-        let reaped = Due { removed: 0, removed_elements: 1, more: false };
-        assert_eq!(bench.keyspace.reap(500), reaped);
+        let reaped = Due { removed_elements: 1, ..Due::default() };
+        assert_eq!(bench.keyspace.reap(500, &Telling::NOTHING), reaped);
         assert_eq!(bench.keyspace.earliest_deadline_ms(), u64::MAX);
     }
 }

@@ -1,8 +1,8 @@
 //! A keyspace as tests use it: time is a number, and each change is a critical section of its own.
 
 use super::{
-    AccessMode, Deadline, Effects, Entry, Key, Keyspace, LockPlan, Moment, ReadView, Shards, Walk,
-    WriteView, shard_index,
+    AccessMode, Deadline, Effects, Entry, Key, Keyspace, LockPlan, Moment, ReadView, Shards,
+    Telling, Walk, WriteView, shard_index,
 };
 use crate::limits;
 use crate::value::{EncodingLimits, StringValue};
@@ -28,6 +28,7 @@ impl Bench {
             access: AccessMode::default(),
             encoding: EncodingLimits::default(),
             string_bytes_max: usize::MAX,
+            telling: Telling::NOTHING,
             compresses_dumps: false,
         }
     }

@@ -6,12 +6,13 @@
 
 use super::access::{Access, AccessMode, AccessPolicy, Usage};
 use super::collection::Change;
-use super::effects::{DueFields, Effects, Freeing, ReadyKey};
+use super::effects::{DueFields, Effects, Freeing, KeyName};
 use super::entry::Entry;
+use super::events::{EventName, Telling, Told};
 use super::locks::Locked;
 use super::shard::Database;
 use crate::error::CommandError;
-use crate::value::{EncodingLimits, StringRef, StringValue, Type, Value, ValueRef};
+use crate::value::{EncodingLimits, StringRef, StringValue, Value, ValueRef};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 
@@ -43,6 +44,8 @@ pub struct Moment {
     pub encoding: EncodingLimits,
     /// The longest string that a command may build, in bytes: the directive `proto-max-bulk-len`.
     pub string_bytes_max: usize,
+    /// What others want to be told.
+    pub telling: Telling,
     /// Whether long strings are compressed in what DUMP gives: the directive `rdbcompression`.
     pub compresses_dumps: bool,
 }
@@ -56,6 +59,7 @@ impl Moment {
             access: AccessMode { untouched: true, ..AccessMode::default() },
             encoding,
             string_bytes_max: 0,
+            telling: Telling::NOTHING,
             compresses_dumps: false,
         }
     }
@@ -108,6 +112,7 @@ pub struct ReadView<'l> {
     hits: Cell<u64>,
     misses: Cell<u64>,
     due: RefCell<Vec<DueFields>>,
+    told: RefCell<Told>,
 }
 
 impl<'l> ReadView<'l> {
@@ -120,6 +125,7 @@ impl<'l> ReadView<'l> {
             hits: Cell::new(0),
             misses: Cell::new(0),
             due: RefCell::default(),
+            told: RefCell::default(),
         }
     }
 
@@ -128,6 +134,7 @@ impl<'l> ReadView<'l> {
         effects.hits += self.hits.get();
         effects.misses += self.misses.get();
         effects.due.append(&mut self.due.borrow_mut());
+        effects.told.events.append(&mut self.told.borrow_mut().events);
     }
 
     /// Has a field removed that is past its deadline, or all such fields of a hash, as soon as the
@@ -177,6 +184,10 @@ impl<'l> ReadView<'l> {
         let entry = self.entry(key);
         let counter = if entry.is_some() { &self.hits } else { &self.misses };
         counter.set(counter.get() + 1);
+        let telling = &self.moment.telling;
+        if entry.is_none() && telling.tells(EventName::KEY_MISS) {
+            self.told.borrow_mut().event(telling, EventName::KEY_MISS, self.db, key.bytes);
+        }
         entry
     }
 
@@ -210,10 +221,10 @@ fn live<'l>(locked: &'l Locked<'_>, db: usize, key: Key<'_>, now_ms: u64) -> Opt
 
 /// Keys under exclusive locks.
 pub struct WriteView<'l, 'k> {
-    locked: &'l mut Locked<'k>,
-    effects: &'l mut Effects,
-    db: usize,
-    moment: Moment,
+    pub(super) locked: &'l mut Locked<'k>,
+    pub(super) effects: &'l mut Effects,
+    pub(super) db: usize,
+    pub(super) moment: Moment,
 }
 
 impl<'l, 'k> WriteView<'l, 'k> {
@@ -356,13 +367,15 @@ impl<'l, 'k> WriteView<'l, 'k> {
     fn replace(&mut self, key: Key<'_>, value: Value, deadline: Deadline) -> Option<Entry> {
         let moment = self.moment;
         self.effects.changing = true;
-        self.note_changes(key, 1);
         if matches!(deadline, Deadline::At(deadline_ms) if deadline_ms <= moment.now_ms) {
             // To a client it was stored and expired at once.
             self.effects.expired += 1;
             self.effects.garbage.values.push(value);
             self.remove_expired(key);
-            return self.take_stored(key);
+            let former = self.take_stored(key);
+            self.note_changes(key, 1);
+            self.tell(key, EventName::EXPIRED);
+            return former;
         }
         let keyspace = self.locked.keyspace;
         let hasher = |key: &[u8]| keyspace.hash(key);
@@ -370,13 +383,21 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.note_ready(key, value.as_ref().kind());
         let replaced = self.database(key).store(key, value, deadline, moment, hasher);
         self.note_deadline(key, deadline.after(None));
-        let replaced = replaced?;
-        if replaced.was_expired {
+        let (former, expired) = match replaced {
+            Some(replaced) if replaced.was_expired => (None, Some(replaced.entry)),
+            Some(replaced) => (Some(replaced.entry), None),
+            None => (None, None),
+        };
+        if let Some(entry) = expired {
             self.effects.expired += 1;
-            self.effects.garbage.entries.push(replaced.entry);
-            return None;
+            self.effects.garbage.entries.push(entry);
+            self.tell(key, EventName::EXPIRED);
         }
-        Some(replaced.entry)
+        if former.is_none() {
+            self.tell(key, EventName::NEW);
+        }
+        self.note_changes(key, 1);
+        former
     }
 
     /// Puts an entry where none is.
@@ -386,6 +407,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.note_deadline(key, entry.value().earliest_deadline_ms());
         self.note_ready(key, entry.value().kind());
         self.database(key).insert_absent(key.hash, entry, |key| keyspace.hash(key));
+        self.tell(key, EventName::NEW);
     }
 
     /// Removes a key; whether it was there.
@@ -402,7 +424,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
     pub fn take(&mut self, key: Key<'_>) -> Option<Entry> {
         self.remove_expired(key);
         let entry = self.take_stored(key)?;
-        self.note_changes(key, 1);
+        self.note_change_as(key, EventName::DEL);
         Some(entry)
     }
 
@@ -417,8 +439,15 @@ impl<'l, 'k> WriteView<'l, 'k> {
         self.remove_expired(from);
         let Some(entry) = self.take_stored(from) else { return false };
         self.moment.touch(&entry.access);
-        self.touched(from);
+        let moves = to_db != self.db;
         self.in_db(to_db).put(to, entry.renamed(to.bytes));
+        self.touched(from);
+        let (left, came) = match moves {
+            true => (EventName::MOVE_FROM, EventName::MOVE_TO),
+            false => (EventName::RENAME_FROM, EventName::RENAME_TO),
+        };
+        self.tell(from, left);
+        self.in_db(to_db).note_change_as(to, came);
         true
     }
 
@@ -430,18 +459,19 @@ impl<'l, 'k> WriteView<'l, 'k> {
         moment.touch(&entry.access);
         let mut copy = Entry::new(to.bytes, entry.value().to_value(), moment.new_access());
         copy.set_deadline(entry.deadline_ms());
-        self.in_db(to_db).put(to, copy);
+        let mut there = self.in_db(to_db);
+        there.put(to, copy);
+        there.note_change_as(to, EventName::COPY_TO);
         true
     }
 
-    /// Puts an entry over whatever is there, which is one change.
+    /// Puts an entry over whatever is there, of which the caller takes note.
     fn put(&mut self, key: Key<'_>, entry: Entry) {
         self.remove_expired(key);
         if let Some(former) = self.take_stored(key) {
             self.effects.garbage.entries.push(former);
         }
         self.insert(key, entry);
-        self.note_changes(key, 1);
     }
 
     /// Notes a use of a key without counting it; whether the key is there.
@@ -469,7 +499,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
         self.effects.changing = true;
         self.database(key).set_deadline(key, Some(deadline_ms));
-        self.note_changes(key, 1);
+        self.note_change_as(key, EventName::EXPIRE);
         self.note_deadline(key, Some(deadline_ms));
         true
     }
@@ -481,7 +511,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
         self.effects.changing = true;
         self.database(key).set_deadline(key, None);
-        self.note_changes(key, 1);
+        self.note_change_as(key, EventName::PERSIST);
         true
     }
 
@@ -502,6 +532,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
             slots[index].earliest_ms.store(shard.earliest_ms(), Ordering::SeqCst);
         }
         self.effects.changes += count as u64;
+        self.effects.flushed = true;
     }
 
     /// Exchanges two databases. The command's row must declare every key.
@@ -510,9 +541,10 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let keyspace = self.locked.keyspace;
         for (_, shard) in self.locked.shards_mut() {
             let ready = shard.swap(first, second, |key| keyspace.hash(key));
-            self.effects.ready.extend(ready.into_iter().map(|(db, key)| ReadyKey { db, key }));
+            self.effects.ready.extend(ready.into_iter().map(|(db, key)| KeyName { db, key }));
         }
         self.effects.changes += 1;
+        self.effects.flushed = true;
     }
 
     /// How large a collection may grow before it leaves its compact form.
@@ -543,46 +575,17 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
     }
 
-    pub(super) fn count_expired_elements(&mut self, count: usize) {
-        self.effects.expired_elements += count as u64;
-    }
-
     /// Removes a key that a change has left empty.
     pub(super) fn discard_stored(&mut self, key: Key<'_>) {
         let entry = self.take_stored(key);
         self.effects.garbage.entries.extend(entry);
+        self.tell(key, EventName::DEL);
     }
 
     pub(super) fn discard_value(&mut self, value: Value) -> &Value {
         let values = &mut self.effects.garbage.values;
         values.push(value);
         values.last().expect("one was just pushed")
-    }
-
-    /// Takes note of so many changes to what a key holds; none is none.
-    pub(super) fn note_changes(&mut self, key: Key<'_>, count: usize) {
-        self.effects.changes += count as u64;
-        if count > 0 {
-            self.touched(key);
-        }
-    }
-
-    /// Takes note that a key is not what it was.
-    pub(super) fn touched(&mut self, key: Key<'_>) {
-        let db = self.db;
-        let interests = &mut self.locked.shard_mut(key.hash).interests;
-        if !interests.is_empty() {
-            interests.touch(db, key.bytes);
-        }
-    }
-
-    /// Takes note that a key holds a value of this type from now on.
-    fn note_ready(&mut self, key: Key<'_>, kind: Type) {
-        let db = self.db;
-        let interests = &self.locked.shard(key.hash).interests;
-        if !interests.is_empty() && interests.waiters(db, key.bytes, kind).next().is_some() {
-            self.effects.ready.push_back(ReadyKey { db, key: key.bytes.into() });
-        }
     }
 
     fn database(&mut self, key: Key<'_>) -> &mut Database {
@@ -597,13 +600,8 @@ impl<'l, 'k> WriteView<'l, 'k> {
         if let Some(entry) = removed {
             self.effects.expired += 1;
             self.effects.garbage.entries.push(entry);
-            self.touched_by_expiry(key);
+            self.note_expiry(key);
         }
-    }
-
-    fn touched_by_expiry(&mut self, key: Key<'_>) {
-        let db = self.db;
-        self.locked.shard_mut(key.hash).interests.touch_expired(db, key.bytes);
     }
 
     /// Lets the reaper know of a deadline. The shard's lock is held, so that the reaper, who holds it

@@ -197,8 +197,8 @@ impl Shards<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::Freeing;
     use crate::keyspace::testing::Bench;
+    use crate::keyspace::{Freeing, Telling};
     use std::collections::{BTreeMap, BTreeSet};
 
     /// One whole SCAN; between its steps `meanwhile` changes what it likes.
@@ -368,7 +368,7 @@ mod tests {
             check(&bench, keys.len() - gone - 1);
         }
         fill(&mut bench, 5);
-        while bench.keyspace.reap(5).more {
+        while bench.keyspace.reap(5, &Telling::NOTHING).more {
             let stored = bench.stored();
             check(&bench, stored);
         }

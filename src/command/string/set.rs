@@ -4,7 +4,7 @@ use super::{READS_AND_CHANGES, reply, reply_owned, take_string};
 use crate::command::args::Args;
 use crate::command::keys::KeyFlags;
 use crate::error::CommandError;
-use crate::keyspace::{Deadline, Entry, Key, WriteView};
+use crate::keyspace::{Deadline, Entry, EventName, Key, WriteView};
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Reply, Request};
 use crate::value::{StringValue, Value};
@@ -173,7 +173,10 @@ pub(super) fn set<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> O
     let deadline = match expiry {
         Expiry::Unnamed | Expiry::Remove => Deadline::Never,
         Expiry::Keep => Deadline::Kept,
-        Expiry::At(option, time) => Deadline::At(option.deadline_ms(time, view.now_ms(), "set")?),
+        Expiry::At(option, time) => {
+            view.changes_also_mean(EventName::EXPIRE);
+            Deadline::At(option.deadline_ms(time, view.now_ms(), "set")?)
+        }
     };
     if replies_former {
         // Counted as a read, and refused if it is no string: the same that GET would answer.
@@ -229,6 +232,7 @@ fn set_for<'v>(
 ) -> Outcome<'v> {
     let (key, time, value) = (args.key()?, args.bytes()?, take_string(args)?);
     let deadline_ms = option.deadline_ms(time, view.now_ms(), command)?;
+    view.changes_also_mean(EventName::EXPIRE);
     view.store(key, value, Deadline::At(deadline_ms));
     Ok(Reply::Ok)
 }

@@ -81,6 +81,10 @@ const OBSERVING: &[Directive] = &[
     ),
     flag("latency-tracking", "yes")
         .sets(field!(latency_tracking), "whether distributions of commands' durations are kept"),
+    Directive::new("notify-keyspace-events", Kind::CheckedText(check::event_classes), "").sets(
+        field!(notify_keyspace_events),
+        "events on keys that are published: classes g$lshzxetdnm or A, K by key and E by event",
+    ),
     Directive::new(
         "latency-tracking-info-percentiles",
         Kind::Words(check::percentiles),

@@ -1,5 +1,6 @@
 //! What the directives that take several words, or letters with a meaning, accept.
 
+use super::super::event_classes::EventClasses;
 use super::super::value::{self, ValueError, parse_memory};
 use crate::protocol::number::{parse_double, parse_integer};
 
@@ -126,9 +127,5 @@ pub const SYSLOG_FACILITIES: &[&str] =
 
 /// The letters behind `notify-keyspace-events`.
 pub fn event_classes(letters: &str) -> Result<(), ValueError> {
-    if letters.chars().all(|letter| "Ag$lshzxeKEtmdn".contains(letter)) {
-        Ok(())
-    } else {
-        Err(ValueError::new("Invalid event class character. Use 'Ag$lshzxeKEtmdn'."))
-    }
+    EventClasses::parse(letters).map(|_| ())
 }

@@ -88,7 +88,6 @@ pub const DIRECTIVES: &[Directive] = &[
     memory("stream-node-max-bytes", "4096", 0),
     integer("stream-node-max-entries", "100", 0, i64::MAX),
     // Observing.
-    Directive::new("notify-keyspace-events", Kind::CheckedText(check::event_classes), ""),
     // Scripts.
     integer("busy-reply-threshold", "5000", 0, i64::MAX).alias("lua-time-limit"),
     // Snapshots and the log.
