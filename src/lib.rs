@@ -37,7 +37,7 @@
 //! |---|---|
 //! | `main.rs`, `program` | the program: configuration, log lines, Ctrl-C, exit code |
 //! | `server` | listeners, the bounded pool of scoped threads, the reaper of due keys, the janitor who frees what nobody waits for, a clean stop |
-//! | `session` | one connection: read a request, execute it, write the reply |
+//! | `session` | one connection: read a request, execute it, write the reply; and the postman, who brings what others send |
 //! | [`execute`] | the one door to the data: find, admit, lock, run, encode, unlock, tell |
 //! | [`command`] | one row for each command, one file for each family |
 //! | [`instance`] | what all clients share: who is connected, what was counted, the slow log |

@@ -35,6 +35,12 @@ pub const HANG_UP_LOOK_MS: u64 = 500;
 /// What others send may wait up to this where `client-output-buffer-limit` sets no limit, as for a
 /// client that monitors and does not read. Redis would fill its memory.
 pub const UNLIMITED_OUTBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Threads that send what others have put into the outboxes of clients.
+pub const POSTMEN_COUNT: usize = 1;
+/// Clients whom one of them takes on at a time.
+pub const POST_ROUND_CLIENTS_MAX: usize = 64;
+/// Room that an empty outbox keeps.
+pub const IDLE_OUTBOX_BYTES_MAX: usize = 4 * 1024;
 /// From this length on what is sent to many clients lies in memory once, not in the queue of each.
 pub const SHARED_NOTICE_BYTES_MIN: usize = 4 * 1024;
 /// From here on a client's own replies wait for room in its outbox.

@@ -286,32 +286,15 @@ mod tests {
     use crate::clock::Clock;
     use crate::command::{self, Arity, Group, KeyFlags, Keys};
     use crate::config::Settings;
-    use crate::instance::{ClientRecord, Wire};
+    use crate::instance::testing;
     use crate::keyspace::{LockPlan, Shards};
     use crate::protocol::Reply;
     use crate::value::StringValue;
-    use std::net::{Ipv4Addr, SocketAddr};
-    use std::sync::Arc;
     use std::time::Duration;
 
-    struct NoWire;
-
-    impl Wire for NoWire {
-        fn shut_input(&self) {}
-        fn shut(&self) {}
-        fn has_hung_up(&self) -> bool {
-            false
-        }
-        fn descriptor(&self) -> Option<i64> {
-            None
-        }
-    }
-
     fn client(instance: &Instance) -> Client {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let (id, wire) = (instance.clients.next_id(), Box::new(NoWire));
-        let record = ClientRecord::new(id, address, address, 0, wire);
-        Client::new(Arc::new(record), instance.config.settings())
+        let record = testing::record(instance.clients.next_id(), &instance.post);
+        Client::new(record, instance.config.settings())
     }
 
     const fn row(name: &'static str, handler: Handler) -> Spec {

@@ -1,16 +1,18 @@
 //! What is known of a client: what its own thread keeps, and what others may see and do.
 
 use super::gauge::{Gauge, Switch};
-use super::notice::Notice;
+use super::notice::{Notice, Outgoing};
 use super::outbox::{Outbox, Put};
 use super::parked::ParkingPlace;
 use super::parking::{Parking, Patience, Unblock, Wake};
+use super::post::Post;
 use super::pubsub::Subscriptions;
 use super::transaction::{Transaction, TransactionGauges};
 use crate::config::{BufferLimit, BufferLimits, Settings};
 use crate::keyspace::{Effects, WatchFlag};
 use crate::limits::{self, UNLIMITED_OUTBOX_BYTES_MAX};
 use crate::protocol::Protocol;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
@@ -21,6 +23,11 @@ pub trait Wire: Send + Sync {
     fn shut_input(&self);
     /// Ends both directions at once.
     fn shut(&self);
+    /// Sends some of these bytes, as many as there is room for; `WouldBlock` if there is none. One thread
+    /// at a time sends.
+    fn write_at_once(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Sends some of these bytes, however long there is no room for any.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Whether the peer has closed its side and nothing of it is left to read. Only the thread that
     /// reads from the connection may ask, or others while that waits.
     fn has_hung_up(&self) -> bool;
@@ -79,6 +86,7 @@ pub struct ClientRecord {
     texts: Mutex<ClientTexts>,
     wire: Box<dyn Wire>,
     outbox: OnceLock<Outbox>,
+    post: Arc<Post>,
     parking: Parking,
 }
 
@@ -103,6 +111,7 @@ impl ClientRecord {
         local: SocketAddr,
         now_ms: u64,
         wire: Box<dyn Wire>,
+        post: Arc<Post>,
     ) -> Self {
         let texts = ClientTexts { user: "default".to_owned(), ..ClientTexts::default() };
         Self {
@@ -133,6 +142,7 @@ impl ClientRecord {
             texts: Mutex::new(texts),
             wire,
             outbox: OnceLock::new(),
+            post,
             parking: Parking::default(),
         }
     }
@@ -165,19 +175,41 @@ impl ClientRecord {
 
     /// Sends this client from any thread what it has not asked for. Whether it is there to get it: a
     /// client that reads too slowly is cut off.
-    pub fn push(&self, notice: &Notice, limits: &BufferLimits) -> bool {
+    pub fn push(self: &Arc<Self>, notice: &Notice, limits: &BufferLimits) -> bool {
         let hard_bytes = match self.buffer_limit(limits).hard_bytes {
             0 => UNLIMITED_OUTBOX_BYTES_MAX,
             bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
-        match self.open_outbox().push(notice, hard_bytes) {
-            Put::Queued => true,
-            Put::Closed => false,
-            Put::Full => {
-                self.kill_as_too_slow();
-                false
-            }
+        let put = self.open_outbox().push(notice, hard_bytes);
+        if put == Put::Full {
+            self.kill_as_too_slow();
         }
+        self.see_to(put);
+        !matches!(put, Put::Full | Put::Closed)
+    }
+
+    /// Calls the postman if what was put into the outbox needs him.
+    pub fn see_to(self: &Arc<Self>, put: Put) {
+        if put == Put::ToPost {
+            self.post.call(Arc::clone(self));
+        }
+    }
+
+    /// Sends some of this, as much as there is room for, and forgets it; how many bytes that were. Only
+    /// for whom the outbox lets send.
+    ///
+    /// # Errors
+    /// Those of the connection; `WouldBlock` if it has no room.
+    pub fn send_at_once(&self, outgoing: &mut Outgoing) -> io::Result<usize> {
+        outgoing.send_some(|slices| self.wire.write_at_once(slices))
+    }
+
+    /// The same, however long there is no room.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn send(&self, outgoing: &mut Outgoing) -> io::Result<usize> {
+        outgoing.send_some(|slices| self.wire.write(slices))
     }
 
     /// The limit of its class.
@@ -186,9 +218,9 @@ impl ClientRecord {
     }
 
     /// Sends ahead of the reply to the client's command what others have sent since it began.
-    pub fn send_held(&self) {
+    pub fn send_held(self: &Arc<Self>) {
         if let Some(outbox) = self.outbox() {
-            outbox.release();
+            self.see_to(outbox.release());
             outbox.hold();
         }
     }
@@ -232,10 +264,10 @@ impl ClientRecord {
         self.wire.has_hung_up()
     }
 
-    fn block(&self, time: Option<Duration>, reason: impl Fn() -> bool) -> Wake {
+    fn block(self: &Arc<Self>, time: Option<Duration>, reason: impl Fn() -> bool) -> Wake {
         let patience = if time.is_some() { Patience::Bounded } else { Patience::Endless };
         // Its reply is far away: what others send need not wait for it.
-        self.outbox().inspect(|outbox| outbox.release());
+        self.outbox().inspect(|outbox| self.see_to(outbox.release()));
         let wake = self.parking.block(patience, time, reason, || self.wire.has_hung_up());
         self.outbox().inspect(|outbox| outbox.hold());
         wake

@@ -6,7 +6,8 @@
 
 use crate::limits;
 use crate::protocol::{Protocol, Reply, encode};
-use std::io::{self, IoSlice, Write};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 /// Something that is sent to clients that have not asked for it.
@@ -45,7 +46,10 @@ impl Notice {
 /// Bytes in the order in which they are to be sent.
 #[derive(Debug, Default)]
 pub struct Outgoing {
-    pieces: Vec<Piece>,
+    /// None is empty but the last, which is kept for its room.
+    pieces: VecDeque<Piece>,
+    /// How much of the first piece is sent.
+    sent: usize,
     len: usize,
 }
 
@@ -64,6 +68,9 @@ impl Piece {
     }
 }
 
+/// Pieces that one call to the system sends.
+const SLICES_MAX: usize = 16;
+
 impl Outgoing {
     /// Appends a copy of bytes.
     pub fn append(&mut self, bytes: &[u8]) {
@@ -71,9 +78,9 @@ impl Outgoing {
             return;
         }
         self.len += bytes.len();
-        match self.pieces.last_mut() {
+        match self.pieces.back_mut() {
             Some(Piece::Own(own)) => own.extend_from_slice(bytes),
-            _ => self.pieces.push(Piece::Own(bytes.to_vec())),
+            _ => self.pieces.push_back(Piece::Own(bytes.to_vec())),
         }
     }
 
@@ -84,10 +91,13 @@ impl Outgoing {
         }
         if notice.bytes.len() < limits::SHARED_NOTICE_BYTES_MIN {
             self.append(&notice.bytes);
-        } else {
-            self.len += notice.bytes.len();
-            self.pieces.push(Piece::Shared(Arc::clone(&notice.bytes)));
+            return;
         }
+        if self.is_empty() {
+            self.pieces.clear();
+        }
+        self.len += notice.bytes.len();
+        self.pieces.push_back(Piece::Shared(Arc::clone(&notice.bytes)));
     }
 
     /// Number of bytes.
@@ -100,38 +110,54 @@ impl Outgoing {
         self.len == 0
     }
 
-    /// Writes everything.
+    /// Sends as much as `write` takes at once, and forgets it; how many bytes that were.
     ///
     /// # Errors
-    /// Those of the writer.
-    pub fn write_to(&self, writer: &mut impl Write) -> io::Result<()> {
-        if let [piece] = self.pieces.as_slice() {
-            return writer.write_all(piece.bytes());
+    /// Those of `write`, and that it takes nothing.
+    pub fn send_some(
+        &mut self,
+        write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut used = 0;
+        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            let skip = if used == 0 { self.sent } else { 0 };
+            *slice = IoSlice::new(&piece.bytes()[skip..]);
+            used += 1;
         }
-        let mut slices: Vec<IoSlice<'_>> =
-            self.pieces.iter().map(|piece| IoSlice::new(piece.bytes())).collect();
-        let mut rest = slices.as_mut_slice();
-        while !rest.is_empty() {
-            match writer.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => IoSlice::advance_slices(&mut rest, count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        match write(&slices[..used])? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            count => {
+                self.advance(count);
+                Ok(count)
             }
         }
-        Ok(())
     }
 
-    /// Forgets everything, and keeps a little room.
-    pub fn clear(&mut self) {
-        self.len = 0;
-        self.pieces.truncate(1);
-        match self.pieces.first_mut() {
-            Some(Piece::Own(own)) => {
-                own.clear();
-                own.shrink_to(limits::IDLE_BUFFER_BYTES_MAX);
-            }
-            _ => self.pieces.clear(),
+    fn advance(&mut self, count: usize) {
+        self.len -= count;
+        if self.len == 0 {
+            self.forget_sent();
+            return;
+        }
+        self.sent += count;
+        while let Some(first) = self.pieces.front()
+            && self.sent >= first.bytes().len()
+        {
+            self.sent -= first.bytes().len();
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Everything is sent: a little room is kept.
+    fn forget_sent(&mut self) {
+        self.sent = 0;
+        let last = self.pieces.pop_back();
+        self.pieces.clear();
+        if let Some(Piece::Own(mut own)) = last {
+            own.clear();
+            own.shrink_to(limits::IDLE_OUTBOX_BYTES_MAX);
+            self.pieces.push_back(Piece::Own(own));
         }
     }
 }
@@ -140,19 +166,20 @@ impl Outgoing {
 mod tests {
     use super::*;
 
-    /// A writer that takes a few bytes at a time.
-    struct Trickle(Vec<u8>);
-
-    impl Write for Trickle {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let count = bytes.len().min(7);
-            self.0.extend_from_slice(&bytes[..count]);
-            Ok(count)
+    /// Everything, sent a few bytes at a time.
+    fn sent(outgoing: &mut Outgoing) -> Vec<u8> {
+        let mut sent = Vec::new();
+        while !outgoing.is_empty() {
+            let before = outgoing.len();
+            let count = outgoing.send_some(|slices| {
+                let bytes: Vec<u8> =
+                    slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+                sent.extend_from_slice(&bytes[..bytes.len().min(7)]);
+                Ok(bytes.len().min(7))
+            });
+            assert_eq!(outgoing.len(), before - count.unwrap());
         }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+        sent
     }
 
     #[test]
@@ -161,30 +188,36 @@ mod tests {
         let text = vec![b'x'; limits::SHARED_NOTICE_BYTES_MIN];
         let large = Notice::push(vec![Reply::bulk(&text[..])], Protocol::Resp2);
         let mut outgoing = Outgoing::default();
-        let mut expected = Vec::new();
-        for (notice, protocol, mark) in [
-            (&small, Protocol::Resp2, b'*'),
-            (&large, Protocol::Resp3, b'>'),
-            (&large, Protocol::Resp2, b'*'),
-            (&small, Protocol::Resp3, b'>'),
-        ] {
-            outgoing.push(notice, protocol);
-            expected.push(mark);
-            expected.extend_from_slice(&notice.bytes);
-            outgoing.append(b"+OK\r\n");
-            expected.extend_from_slice(b"+OK\r\n");
+        for _ in 0..2 {
+            let mut expected = Vec::new();
+            for (notice, protocol, mark) in [
+                (&small, Protocol::Resp2, b'*'),
+                (&large, Protocol::Resp3, b'>'),
+                (&large, Protocol::Resp2, b'*'),
+                (&small, Protocol::Resp3, b'>'),
+            ] {
+                outgoing.push(notice, protocol);
+                expected.push(mark);
+                expected.extend_from_slice(&notice.bytes);
+                outgoing.append(b"+OK\r\n");
+                expected.extend_from_slice(b"+OK\r\n");
+            }
+            assert_eq!(outgoing.len(), expected.len());
+            let shared = outgoing.pieces.iter().filter(|piece| matches!(piece, Piece::Shared(_)));
+            assert_eq!(shared.count(), 2);
+            assert_eq!(sent(&mut outgoing), expected);
         }
-        assert_eq!(outgoing.len(), expected.len());
-        let mut written = Trickle(Vec::new());
-        outgoing.write_to(&mut written).unwrap();
-        assert_eq!(written.0, expected);
-        let shared = outgoing.pieces.iter().filter(|piece| matches!(piece, Piece::Shared(_)));
-        assert_eq!(shared.count(), 2);
-        outgoing.clear();
-        assert!(outgoing.is_empty());
+        outgoing.push(&Notice::line(&text), Protocol::Resp2);
+        assert_eq!(sent(&mut outgoing), text);
         outgoing.append(b"again");
-        let mut written = Vec::new();
-        outgoing.write_to(&mut written).unwrap();
-        assert_eq!(written, b"again");
+        assert_eq!(sent(&mut outgoing), b"again");
+    }
+
+    #[test]
+    fn a_connection_that_takes_nothing_is_an_error() {
+        let mut outgoing = Outgoing::default();
+        outgoing.append(b"x");
+        let error = outgoing.send_some(|_| Ok(0)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
     }
 }

@@ -7,6 +7,10 @@
 //! What others send while a command of the client runs is *held*: it goes out behind the reply. So
 //! the confirmation of a subscription comes before its first message, and a client that changes what
 //! it watches gets the reply to the change first. An outbox is made by a command, and hence holds.
+//!
+//! One thread at a time sends: the client's own when it has replies, the postman when others have
+//! put something in, or a courier whom the client then has for itself, because it reads slowly. Who
+//! has sent what was there and finds more leaves it to the postman.
 
 use super::notice::{Notice, Outgoing};
 use crate::protocol::Protocol;
@@ -15,14 +19,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// The queue between those who write to a client and the thread that owns its socket's sending side.
+/// The queue between those who write to a client and the thread that sends.
 pub struct Outbox {
     state: Mutex<State>,
     /// Whether something is held; changed under `state`.
     has_held: AtomicBool,
-    /// There is something to send, or nothing more will come.
+    /// There is something for the courier, or nothing more will come.
     filled: Condvar,
-    /// There is room again, or the client is gone.
+    /// There is room again, nobody sends any more, or the client is gone.
     drained: Condvar,
 }
 
@@ -35,10 +39,24 @@ struct State {
     /// What the client speaks from the last reply on.
     protocol: Protocol,
     closed: bool,
-    /// Whether the writer has to be woken.
-    writer_sleeps: bool,
+    sender: Sender,
+    /// Whether the postman knows that something waits.
+    is_posted: bool,
     /// The fewest bytes that were here since somebody looked.
     fewest: usize,
+}
+
+/// Who owns the sending side of the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    Nobody,
+    /// The client's own thread or the postman, for a moment.
+    Somebody,
+    /// A thread that sends until the end.
+    Courier {
+        /// Whether it has to be woken.
+        sleeps: bool,
+    },
 }
 
 #[derive(Default)]
@@ -52,13 +70,29 @@ impl State {
         let held = self.held.as_ref().map_or(0, |held| held.bytes);
         self.waiting.len() + self.leaving + held
     }
+
+    /// Hands over what waits to one who sends it.
+    fn give(&mut self, into: &mut Outgoing) {
+        mem::swap(&mut self.waiting, into);
+        self.leaving = into.len();
+    }
+
+    /// Notes that what was given is sent.
+    fn has_sent(&mut self) {
+        self.leaving = 0;
+        self.fewest = self.fewest.min(self.len());
+    }
 }
 
 /// What became of something that was put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// It is queued.
+    /// It is queued, and somebody sends it.
     Queued,
+    /// It is queued, and the postman has to be told.
+    ToPost,
+    /// It is the caller who sends it.
+    ToSend,
     /// There was no room for it in time.
     Full,
     /// The client is gone.
@@ -74,7 +108,8 @@ impl Outbox {
             held: Some(Held::default()),
             protocol,
             closed: false,
-            writer_sleeps: false,
+            sender: Sender::Nobody,
+            is_posted: false,
             fewest: 0,
         };
         Self {
@@ -89,16 +124,25 @@ impl Outbox {
         self.state.lock().expect("appending bytes does not panic")
     }
 
-    /// Wakes the writer if it sleeps and there is something to send.
-    fn wake_writer(&self, mut state: MutexGuard<'_, State>) {
-        let wakes = state.writer_sleeps && !state.waiting.is_empty();
-        if wakes {
-            state.writer_sleeps = false;
+    /// Sees to it that what waits is sent by somebody.
+    fn dispatch(&self, mut state: MutexGuard<'_, State>) -> Put {
+        if state.waiting.is_empty() {
+            return Put::Queued;
         }
-        drop(state);
-        if wakes {
-            self.filled.notify_one();
+        match state.sender {
+            Sender::Nobody if !state.is_posted => {
+                state.is_posted = true;
+                return Put::ToPost;
+            }
+            Sender::Courier { sleeps: true } => {
+                state.sender = Sender::Courier { sleeps: false };
+                drop(state);
+                self.filled.notify_one();
+            }
+            // It looks again when it has sent what it took.
+            Sender::Nobody | Sender::Somebody | Sender::Courier { sleeps: false } => {}
         }
+        Put::Queued
     }
 
     /// Sends what the client has not asked for. [`Put::Full`] if more than `bytes_max` would then wait:
@@ -121,12 +165,11 @@ impl Outbox {
             held.bytes += notice.len();
             held.notices.push(notice.clone());
             self.has_held.store(true, Ordering::Relaxed);
-        } else {
-            let protocol = state.protocol;
-            state.waiting.push(notice, protocol);
-            self.wake_writer(state);
+            return Put::Queued;
         }
-        Put::Queued
+        let protocol = state.protocol;
+        state.waiting.push(notice, protocol);
+        self.dispatch(state)
     }
 
     /// A command of the client begins: what others send waits for its reply.
@@ -135,10 +178,10 @@ impl Outbox {
     }
 
     /// Lets go what is held, ahead of the reply.
-    pub fn release(&self) {
+    pub fn release(&self) -> Put {
         let mut state = self.state();
         self.send_held(&mut state);
-        self.wake_writer(state);
+        self.dispatch(state)
     }
 
     fn send_held(&self, state: &mut State) {
@@ -154,54 +197,109 @@ impl Outbox {
         self.has_held.load(Ordering::Relaxed)
     }
 
-    /// Queues replies, however many, once less than `bytes_max` wait, and behind them what is held.
-    /// Gives up after `patience`. The last of them was in this protocol, and so is what comes next.
+    /// Queues replies, however many, and behind them what is held. The last of them was in this
+    /// protocol, and so is what comes next. If nobody sends it is the caller who does: everything that
+    /// waits is swapped into `into`, which is empty. Otherwise they wait until less than `bytes_max` is
+    /// there, and no longer than `patience`.
     pub fn reply(
         &self,
         bytes: &[u8],
         protocol: Protocol,
         bytes_max: usize,
         patience: Duration,
+        into: &mut Outgoing,
     ) -> Put {
-        let full = |state: &mut State| !state.closed && state.len() >= bytes_max;
+        let full = |state: &mut State| {
+            !state.closed && state.sender != Sender::Nobody && state.len() >= bytes_max
+        };
         let wait = self.drained.wait_timeout_while(self.state(), patience, full);
         let (mut state, _) = wait.expect("appending bytes does not panic");
         if state.closed {
             return Put::Closed;
         }
-        if state.len() >= bytes_max {
+        if full(&mut state) {
             return Put::Full;
         }
         state.waiting.append(bytes);
         state.protocol = protocol;
         self.send_held(&mut state);
-        self.wake_writer(state);
-        Put::Queued
+        if state.sender != Sender::Nobody || state.waiting.is_empty() {
+            return self.dispatch(state);
+        }
+        state.sender = Sender::Somebody;
+        state.give(into);
+        Put::ToSend
     }
 
-    /// Says that what was taken before is sent, waits for more, and swaps it into `into`, which is
-    /// empty. `false` once closed and empty.
+    /// The postman comes: gives what waits, unless another sends already.
+    pub fn collect(&self, into: &mut Outgoing) -> bool {
+        let mut state = self.state();
+        state.is_posted = false;
+        if state.sender != Sender::Nobody || state.waiting.is_empty() {
+            return false;
+        }
+        state.sender = Sender::Somebody;
+        state.give(into);
+        true
+    }
+
+    /// What was given is sent, or cannot be.
+    pub fn sent(&self) -> Put {
+        let mut state = self.state();
+        state.has_sent();
+        state.sender = Sender::Nobody;
+        self.drained.notify_all();
+        self.dispatch(state)
+    }
+
+    /// Whoever sends will go on doing so until the end, with [`take`](Self::take).
+    pub fn become_courier(&self) {
+        self.state().sender = Sender::Courier { sleeps: false };
+    }
+
+    /// The courier has sent what it took: waits for more, and swaps it into `into`, which is empty.
+    /// `false` once closed and empty; then it sends no more.
     pub fn take(&self, into: &mut Outgoing) -> bool {
         let mut state = self.state();
-        state.leaving = 0;
-        state.fewest = state.fewest.min(state.len());
+        state.has_sent();
         self.drained.notify_all();
         let waiting = |state: &mut State| {
-            state.writer_sleeps = state.waiting.is_empty() && !state.closed;
-            state.writer_sleeps
+            let sleeps = state.waiting.is_empty() && !state.closed;
+            state.sender = Sender::Courier { sleeps };
+            sleeps
         };
         let wait = self.filled.wait_while(state, waiting);
         let mut state = wait.expect("appending bytes does not panic");
-        mem::swap(&mut state.waiting, into);
-        state.leaving = into.len();
+        state.give(into);
+        if into.is_empty() {
+            state.sender = Sender::Nobody;
+            self.drained.notify_all();
+        }
         !into.is_empty()
     }
 
-    /// Takes no more; what is queued is still sent.
-    pub fn close(&self) {
-        self.state().closed = true;
+    /// Takes no more, and throws away what is queued.
+    pub fn abandon(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.waiting = Outgoing::default();
+        state.held = None;
+        drop(state);
         self.filled.notify_all();
         self.drained.notify_all();
+    }
+
+    /// Takes no more and waits until nobody sends. What is then still queued is swapped into `into`,
+    /// which is empty.
+    pub fn end(&self, into: &mut Outgoing) {
+        let mut state = self.state();
+        state.closed = true;
+        self.filled.notify_all();
+        let is_sent = |state: &mut State| state.sender != Sender::Nobody;
+        let wait = self.drained.wait_while(state, is_sent);
+        let mut state = wait.expect("appending bytes does not panic");
+        // A postman who comes now finds nothing.
+        mem::swap(&mut state.waiting, into);
     }
 
     /// Bytes that wait or are being sent.
@@ -225,13 +323,14 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Reply;
 
     const AT_ONCE: Duration = Duration::ZERO;
 
     /// An outbox between two commands.
     fn outbox() -> Outbox {
         let outbox = Outbox::new(Protocol::Resp2);
-        outbox.release();
+        assert_eq!(outbox.release(), Put::Queued);
         outbox
     }
 
@@ -239,73 +338,137 @@ mod tests {
         Notice::line(text.as_bytes())
     }
 
-    fn taken(outbox: &Outbox) -> String {
-        let mut taken = Outgoing::default();
-        assert!(outbox.take(&mut taken));
+    fn text(outgoing: &mut Outgoing) -> String {
         let mut bytes = Vec::new();
-        taken.write_to(&mut bytes).unwrap();
+        while !outgoing.is_empty() {
+            let sent = outgoing.send_some(|slices| {
+                bytes.extend_from_slice(&slices[0]);
+                Ok(slices[0].len())
+            });
+            sent.unwrap();
+        }
         String::from_utf8(bytes).unwrap()
+    }
+
+    /// What the postman gets.
+    fn collected(outbox: &Outbox) -> String {
+        let mut outgoing = Outgoing::default();
+        assert!(outbox.collect(&mut outgoing));
+        text(&mut outgoing)
+    }
+
+    #[test]
+    fn the_postman_is_called_once_until_he_has_come() {
+        let outbox = outbox();
+        assert_eq!(outbox.push(&line("a"), 5), Put::ToPost);
+        assert_eq!(outbox.push(&line("b"), 5), Put::Queued);
+        assert_eq!(collected(&outbox), "ab");
+        assert_eq!(outbox.push(&line("c"), 5), Put::Queued, "he looks again");
+        assert!(!outbox.collect(&mut Outgoing::default()), "one at a time sends");
+        assert_eq!(outbox.sent(), Put::ToPost);
+        assert_eq!(collected(&outbox), "c");
+        assert_eq!(outbox.sent(), Put::Queued);
+        assert!(!outbox.collect(&mut Outgoing::default()), "there is nothing");
     }
 
     #[test]
     fn what_is_being_sent_still_counts() {
         let outbox = outbox();
-        assert_eq!(outbox.push(&line("abc"), 5), Put::Queued);
-        assert_eq!((taken(&outbox).as_str(), outbox.len()), ("abc", 3));
+        outbox.push(&line("abc"), 5);
+        assert_eq!((collected(&outbox).as_str(), outbox.len()), ("abc", 3));
         assert_eq!(outbox.push(&line("de"), 5), Put::Queued);
-        assert_eq!((taken(&outbox).as_str(), outbox.len()), ("de", 2));
+        assert_eq!(outbox.len(), 5);
+        assert_eq!(outbox.push(&line("f"), 5), Put::Full);
     }
 
     #[test]
     fn one_who_does_not_read_is_given_up_once_and_takes_no_memory() {
         let outbox = outbox();
-        assert_eq!(outbox.push(&line("abc"), 5), Put::Queued);
+        outbox.push(&line("abc"), 5);
         assert_eq!(outbox.push(&line("def"), 5), Put::Full);
         assert_eq!(outbox.push(&line("g"), 5), Put::Closed);
         assert!(outbox.is_empty());
-        assert!(!outbox.take(&mut Outgoing::default()), "the writer ends");
+        outbox.become_courier();
+        assert!(!outbox.take(&mut Outgoing::default()), "the courier ends");
     }
 
     #[test]
-    fn a_reply_waits_for_room_and_not_for_ever() {
+    fn a_reply_waits_for_room_only_while_another_sends_and_not_for_ever() {
         let outbox = outbox();
-        let reply = |bytes| outbox.reply(bytes, Protocol::Resp2, 5, AT_ONCE);
-        assert_eq!(reply(b"a long reply"), Put::Queued);
+        let mut into = Outgoing::default();
+        let mut reply = |bytes| outbox.reply(bytes, Protocol::Resp2, 5, AT_ONCE, &mut into);
+        assert_eq!(reply(b"a long reply"), Put::ToSend);
         assert_eq!(reply(b"x"), Put::Full);
-        outbox.close();
-        assert_eq!(reply(b"x"), Put::Closed);
-        assert_eq!(taken(&outbox), "a long reply", "what is queued is still sent");
-        assert!(!outbox.take(&mut Outgoing::default()));
+        outbox.sent();
+        outbox.push(&line("pushed "), 100);
+        assert_eq!(collected(&outbox), "pushed ");
+        assert_eq!(reply(b"x"), Put::Full);
+        outbox.sent();
+        outbox.push(&line("pushed "), 100);
+        into = Outgoing::default();
+        let reply = outbox.reply(b"reply", Protocol::Resp2, 5, AT_ONCE, &mut into);
+        assert_eq!((reply, text(&mut into).as_str()), (Put::ToSend, "pushed reply"));
+        outbox.sent();
+        outbox.push(&line("last"), 100);
+        outbox.end(&mut into);
+        assert_eq!(text(&mut into), "last", "what is queued is still sent");
+        let reply = outbox.reply(b"x", Protocol::Resp2, 5, AT_ONCE, &mut into);
+        assert_eq!(reply, Put::Closed);
+    }
+
+    #[test]
+    fn a_courier_sends_to_the_end() {
+        let outbox = &outbox();
+        let (mut carried, mut into) = (String::new(), Outgoing::default());
+        outbox.push(&line("a"), 100);
+        assert_eq!(collected(outbox), "a");
+        outbox.become_courier();
+        std::thread::scope(|scope| {
+            let courier = scope.spawn(move || {
+                while outbox.take(&mut into) {
+                    carried.push_str(&text(&mut into));
+                }
+                carried
+            });
+            for number in 0..1000 {
+                assert_eq!(outbox.push(&line(&format!("{number} ")), usize::MAX), Put::Queued);
+            }
+            let mut rest = Outgoing::default();
+            outbox.end(&mut rest);
+            assert!(rest.is_empty());
+            let expected: String = (0..1000).map(|number| format!("{number} ")).collect();
+            assert_eq!(courier.join().unwrap(), expected);
+        });
     }
 
     #[test]
     fn what_others_send_during_a_command_comes_behind_its_reply_and_in_its_protocol() {
         let outbox = outbox();
-        let message = Notice::push(vec![crate::protocol::Reply::Int(1)], Protocol::Resp2);
+        let message = Notice::push(vec![Reply::Int(1)], Protocol::Resp2);
         outbox.push(&message, 100);
         outbox.hold();
         assert!(!outbox.has_held());
-        outbox.push(&message, 100);
+        assert_eq!(outbox.push(&message, 100), Put::Queued);
         outbox.push(&line("+line\r\n"), 100);
         assert!(outbox.has_held());
-        outbox.reply(b"+HELLO\r\n", Protocol::Resp3, 100, AT_ONCE);
+        let mut into = Outgoing::default();
+        outbox.reply(b"+HELLO\r\n", Protocol::with_number(3), 100, AT_ONCE, &mut into);
         outbox.push(&message, 100);
-        assert_eq!(
-            taken(&outbox),
-            "*1\r\n:1\r\n+HELLO\r\n>1\r\n:1\r\n+line\r\n>1\r\n:1\r\n",
-            "from the reply on it is RESP3"
-        );
+        assert_eq!(text(&mut into), "*1\r\n:1\r\n+HELLO\r\n>1\r\n:1\r\n+line\r\n");
+        outbox.sent();
+        assert_eq!(collected(&outbox), ">1\r\n:1\r\n", "from the reply on it is RESP3");
     }
 
     #[test]
     fn what_is_held_can_go_ahead_of_the_reply() {
         let outbox = Outbox::new(Protocol::Resp2);
         outbox.push(&line("early "), 100);
-        outbox.release();
+        assert_eq!(outbox.release(), Put::ToPost);
         outbox.hold();
         outbox.push(&line("late"), 100);
-        outbox.reply(b"reply ", Protocol::Resp2, 100, AT_ONCE);
-        assert_eq!(taken(&outbox), "early reply late");
+        let mut into = Outgoing::default();
+        outbox.reply(b"reply ", Protocol::Resp2, 100, AT_ONCE, &mut into);
+        assert_eq!(text(&mut into), "early reply late");
     }
 
     #[test]
@@ -313,10 +476,10 @@ mod tests {
         let outbox = outbox();
         outbox.push(&line("abc"), 100);
         assert_eq!((outbox.fewest(), outbox.fewest()), (0, 3));
-        taken(&outbox);
+        collected(&outbox);
         outbox.push(&line("de"), 100);
         assert_eq!(outbox.fewest(), 3, "it never was empty");
-        taken(&outbox);
+        outbox.sent();
         outbox.push(&line("f"), 100);
         assert_eq!((outbox.fewest(), outbox.fewest()), (2, 3), "the first was sent meanwhile");
     }

@@ -139,7 +139,7 @@ impl PubSub {
         &self,
         channel: &[u8],
         message: &[u8],
-        mut deliver: impl FnMut(&ClientRecord, &Notice) -> bool,
+        mut deliver: impl FnMut(&SharedRecord, &Notice) -> bool,
     ) -> usize {
         let (channels, patterns) = (self.count(Topic::Channel), self.count(Topic::Pattern));
         if channels == 0 && patterns == 0 {
@@ -167,7 +167,7 @@ impl PubSub {
         &self,
         channel: &[u8],
         message: &[u8],
-        mut deliver: impl FnMut(&ClientRecord, &Notice) -> bool,
+        mut deliver: impl FnMut(&SharedRecord, &Notice) -> bool,
     ) -> usize {
         if self.count(Topic::ShardChannel) == 0 {
             return 0;
@@ -208,7 +208,7 @@ impl PubSub {
 fn hand_over(
     subscribers: &Subscribers,
     parts: &[&[u8]],
-    deliver: &mut impl FnMut(&ClientRecord, &Notice) -> bool,
+    deliver: &mut impl FnMut(&SharedRecord, &Notice) -> bool,
 ) -> usize {
     let parts = parts.iter().map(|part| Reply::bulk(*part)).collect();
     let notice = Notice::push(parts, Protocol::Resp2);

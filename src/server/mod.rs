@@ -8,6 +8,7 @@ use crate::command;
 use crate::config::{self, Refusal, Settings};
 use crate::instance::Instance;
 use crate::limits;
+use crate::session;
 use pool::Pool;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -180,6 +181,10 @@ fn run(instance: &Instance, listeners: Vec<TcpListener>) -> io::Result<()> {
         }
         scope.builder().name("reaper".to_owned()).spawn(|_| reap(instance))?;
         scope.builder().name("janitor".to_owned()).spawn(|_| instance.janitor.run())?;
+        for _ in 0..limits::POSTMEN_COUNT {
+            let postman = scope.builder().name("postman".to_owned());
+            postman.spawn(|scope| session::deliver_post(instance, scope))?;
+        }
         keep_house(instance);
         stop(instance, &addresses, &pool);
         Ok(())
@@ -277,6 +282,7 @@ fn stop(instance: &Instance, addresses: &[SocketAddr], pool: &Pool<'_>) {
     if !pool.wait_until_idle(grace_ends) {
         instance.clients.all().iter().for_each(|record| record.kill());
     }
+    instance.post.close();
 }
 
 /// Lets an accept loop return by connecting to it.

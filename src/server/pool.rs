@@ -129,7 +129,7 @@ impl<'e> Pool<'e> {
         }
         let mut connection = first.or_else(|| self.next(self.state()));
         while let Some((stream, peer)) = connection {
-            session::serve(self.instance, stream, peer, scope);
+            session::serve(self.instance, stream, peer);
             let mut state = self.state();
             state.connections -= 1;
             connection = self.next(state);

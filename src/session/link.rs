@@ -3,11 +3,13 @@
 //! So a session never has to think about flushing: as long as requests are buffered replies gather,
 //! and the read that would block writes them all at once.
 
-use crate::instance::{ClientRecord, Instance, Put};
+use crate::instance::{ClientRecord, Instance, Outgoing, Put};
 use crate::limits;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 /// One connection's socket.
@@ -20,10 +22,10 @@ pub struct Link<'s> {
     /// Requests taken in while the peer did not read; read before the socket is.
     backlog: Vec<u8>,
     backlog_read: usize,
-    /// Whether replies go through the outbox.
-    outbox: bool,
     /// Whether the outbox holds what others send until the next replies are in it.
     holding: bool,
+    /// What waited in the outbox, while we are the one who sends it.
+    outgoing: Outgoing,
     /// Bytes of requests that were not yet answered.
     unanswered_bytes: usize,
 }
@@ -41,8 +43,8 @@ impl<'s> Link<'s> {
             out: Vec::new(),
             backlog: Vec::new(),
             backlog_read: 0,
-            outbox: false,
             holding: false,
+            outgoing: Outgoing::default(),
             unanswered_bytes: 0,
         }
     }
@@ -53,18 +55,12 @@ impl<'s> Link<'s> {
         self.stream.set_write_timeout(Some(STALL_MIN))
     }
 
-    /// Sends replies through the client's outbox from now on. It was made by the command that has
-    /// just run.
-    pub fn use_outbox(&mut self) -> io::Result<()> {
-        (self.outbox, self.holding) = (true, true);
-        // The thread that writes from now on has nothing else to do.
-        self.stream.set_write_timeout(None)
-    }
-
     /// Lets what others send wait for the reply to the command that runs next.
     pub fn begin_command(&mut self) {
-        if self.outbox && !self.holding {
-            self.record.open_outbox().hold();
+        if let Some(outbox) = self.record.outbox()
+            && !self.holding
+        {
+            outbox.hold();
             self.holding = true;
         }
     }
@@ -72,8 +68,10 @@ impl<'s> Link<'s> {
     /// Sends the reply to a command that has made others send something, and that behind it. Otherwise
     /// it goes out together with the next replies.
     pub fn end_command(&mut self) -> io::Result<()> {
-        let has_held = self.outbox && self.record.open_outbox().has_held();
-        if has_held { self.flush() } else { Ok(()) }
+        let Some(outbox) = self.record.outbox() else { return Ok(()) };
+        // One that the command has made holds from the start.
+        self.holding = true;
+        if outbox.has_held() { self.flush() } else { Ok(()) }
     }
 
     /// Says that a request was answered and that so many bytes were read beyond it.
@@ -94,7 +92,8 @@ impl<'s> Link<'s> {
         self.record.reply_room_bytes.set_count(self.out.capacity());
         // Noted first: who has got the reply may ask at once how long the client has been idle.
         self.record.active_ms.set(self.instance.now_ms());
-        let stuck = if self.outbox { self.queue()? } else { self.send()? };
+        let stuck =
+            if self.record.outbox().is_some() { self.send_with_others()? } else { self.send()? };
         if stuck {
             self.record.reply_bytes.set(0);
             self.record.active_ms.set(self.instance.now_ms());
@@ -109,19 +108,87 @@ impl<'s> Link<'s> {
     }
 
     /// Writes the replies to the socket. Whether it got stuck in between.
+    fn send(&mut self) -> io::Result<bool> {
+        let out = mem::take(&mut self.out);
+        let mut sent = 0;
+        let result = self.write_all(out.len(), |mut stream| {
+            let count = stream.write(&out[sent..])?;
+            sent += count;
+            Ok(count)
+        });
+        self.out = out;
+        result
+    }
+
+    /// Puts the replies into the outbox, and sends what is there unless another does. Whether that got
+    /// stuck in between.
+    fn send_with_others(&mut self) -> io::Result<bool> {
+        let record = Arc::clone(&self.record);
+        let outbox = record.open_outbox();
+        let mut patience = STALL_MIN;
+        let mut stuck = false;
+        loop {
+            let bytes_max = limits::OUTBOX_REPLY_BYTES_MAX;
+            let (protocol, into) = (record.speaks(), &mut self.outgoing);
+            let put = outbox.reply(&self.out, protocol, bytes_max, patience, into);
+            match put {
+                Put::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
+                Put::Full => {
+                    stuck = true;
+                    record.reply_bytes.set_count(self.out.len());
+                    patience = self.wait_longer(patience)?;
+                    continue;
+                }
+                Put::ToSend => stuck |= self.send_outgoing()?,
+                Put::Queued | Put::ToPost => record.see_to(put),
+            }
+            self.holding = false;
+            return Ok(stuck);
+        }
+    }
+
+    /// Sends what the outbox gave us, and leaves what has come meanwhile to the postman.
+    fn send_outgoing(&mut self) -> io::Result<bool> {
+        let mut outgoing = mem::take(&mut self.outgoing);
+        let result = self.write_all(outgoing.len(), |mut stream| {
+            outgoing.send_some(|slices| stream.write_vectored(slices))
+        });
+        if result.is_ok() {
+            self.outgoing = outgoing;
+        }
+        self.record.see_to(self.record.open_outbox().sent());
+        result
+    }
+
+    /// Sends what the outbox holds when everything is over.
+    pub fn empty_outbox(&mut self) -> io::Result<()> {
+        let Some(outbox) = self.record.outbox() else { return Ok(()) };
+        let mut rest = Outgoing::default();
+        outbox.end(&mut rest);
+        self.write_all(rest.len(), |mut stream| {
+            rest.send_some(|slices| stream.write_vectored(slices))
+        })?;
+        Ok(())
+    }
+
+    /// Writes so many bytes with `write`. Whether it got stuck in between.
     ///
     /// A peer may send a long pipeline before it reads its first reply. If we then did nothing but
     /// wait for it to read, it would wait for us to read: so a write that is stuck takes input in.
-    fn send(&mut self) -> io::Result<bool> {
+    fn write_all(
+        &mut self,
+        bytes: usize,
+        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> io::Result<bool> {
         let (mut sent, mut patience) = (0, STALL_MIN);
         let mut stuck = false;
-        while sent < self.out.len() {
-            match self.stream.write(&self.out[sent..]) {
+        while sent < bytes {
+            match write(self.stream) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => sent += count,
                 Err(error) if is_stall(&error) => {
                     stuck = true;
-                    self.record.reply_bytes.set_count(self.out.len() - sent);
+                    self.record.reply_bytes.set_count(bytes - sent);
                     let next = self.wait_longer(patience)?;
                     if next != patience {
                         self.stream.set_write_timeout(Some(next))?;
@@ -137,29 +204,6 @@ impl<'s> Link<'s> {
             self.stream.set_write_timeout(Some(STALL_MIN))?;
         }
         Ok(stuck)
-    }
-
-    /// Puts the replies into the outbox once there is room. Whether there was none at first.
-    fn queue(&mut self) -> io::Result<bool> {
-        let mut patience = STALL_MIN;
-        let mut stuck = false;
-        let record = Arc::clone(&self.record);
-        let outbox = record.open_outbox();
-        loop {
-            let bytes_max = limits::OUTBOX_REPLY_BYTES_MAX;
-            match outbox.reply(&self.out, record.speaks(), bytes_max, patience) {
-                Put::Queued => {
-                    self.holding = false;
-                    return Ok(stuck);
-                }
-                Put::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
-                Put::Full => {
-                    stuck = true;
-                    record.reply_bytes.set_count(self.out.len());
-                    patience = self.wait_longer(patience)?;
-                }
-            }
-        }
     }
 
     /// Takes input in after a write was stuck for so long; how long it may be stuck the next time. A
@@ -237,6 +281,8 @@ impl Read for Link<'_> {
                     self.received(count);
                     return Ok(count);
                 }
+                // Somebody else is in a hurry with the socket.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -4,12 +4,14 @@
 //! socket, but for the writer thread that it starts itself when others want to send to its client.
 
 mod link;
+mod postman;
+
+pub use postman::serve_all as deliver_post;
 
 use crate::execute::{Execution, execute};
-use crate::instance::{Client, ClientRecord, Closing, Instance, Outbox, Outgoing, ReplyMode, Wire};
+use crate::instance::{Client, ClientRecord, Closing, Instance, ReplyMode, Wire};
 use crate::limits;
 use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
-use crossbeam::thread::{Scope, ScopedJoinHandle};
 use link::Link;
 use std::io::{self, BufRead, BufReader, IoSlice, Write};
 use std::mem;
@@ -19,8 +21,8 @@ use std::sync::{Arc, Mutex};
 /// A socket as other threads may end it.
 struct Socket {
     stream: Arc<TcpStream>,
-    /// Held while somebody looks whether the peer is there.
-    looking: Mutex<()>,
+    /// Held while the socket is in non-blocking mode.
+    hurrying: Mutex<()>,
 }
 
 impl Wire for Socket {
@@ -33,14 +35,23 @@ impl Wire for Socket {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
+    fn write_at_once(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.in_a_hurry(|mut stream| stream.write_vectored(slices))
+    }
+
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            match (&*self.stream).write_vectored(slices) {
+                // Somebody is in a hurry, or the socket still has a time limit.
+                Err(error) if link::is_stall(&error) => self.stream.set_write_timeout(None)?,
+                result => return result,
+            }
+        }
+    }
+
     fn has_hung_up(&self) -> bool {
-        // One at a time: the mode is the socket's, and what one has restored another would rely on. It
-        // takes no time, unlike a time limit; the writer thread bears with it.
-        let looking = self.looking.lock().expect("asking a socket does not panic");
-        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
-        let restored = self.stream.set_nonblocking(false);
-        drop(looking);
-        restored.is_err() || peeked.map_or_else(|error| !link::is_stall(&error), |count| count == 0)
+        let peeked = self.in_a_hurry(|stream| stream.peek(&mut [0]));
+        peeked.map_or_else(|error| !link::is_stall(&error), |count| count == 0)
     }
 
     fn descriptor(&self) -> Option<i64> {
@@ -51,19 +62,39 @@ impl Wire for Socket {
     }
 }
 
+impl Socket {
+    /// Does something with the socket that fails rather than waits. The mode is the socket's: whoever
+    /// reads or writes meanwhile has to bear with it. It takes no time, unlike a time limit.
+    fn in_a_hurry(&self, act: impl FnOnce(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        // One at a time: what one has restored another would rely on.
+        let hurrying = self.hurrying.lock().expect("asking a socket does not panic");
+        let result = self.stream.set_nonblocking(true).and_then(|()| act(&self.stream));
+        let restored = self.stream.set_nonblocking(false);
+        drop(hurrying);
+        restored.and(result)
+    }
+}
+
 /// Serves a connection until either side ends it.
-pub fn serve<'e>(instance: &'e Instance, stream: TcpStream, peer: SocketAddr, scope: &Scope<'e>) {
+pub fn serve(instance: &Instance, stream: TcpStream, peer: SocketAddr) {
     let stream = Arc::new(stream);
     let local = stream.local_addr().unwrap_or(peer);
-    let wire = Box::new(Socket { stream: Arc::clone(&stream), looking: Mutex::default() });
+    let wire = Box::new(Socket { stream: Arc::clone(&stream), hurrying: Mutex::default() });
     let id = instance.clients.next_id();
-    let record = Arc::new(ClientRecord::new(id, peer, local, instance.now_ms(), wire));
+    let record = Arc::new(ClientRecord::new(
+        id,
+        peer,
+        local,
+        instance.now_ms(),
+        wire,
+        Arc::clone(&instance.post),
+    ));
     name_thread(&record);
     instance.clients.add(Arc::clone(&record));
     // A stop that began before the client was added did not see it.
     if !instance.stop.is_requested() {
         let mut session = Session::new(instance, &stream, Arc::clone(&record));
-        match session.run(scope, &stream) {
+        match session.run() {
             Ok(()) => log::debug!("Client closed connection {peer}"),
             Err(error) => log::debug!("Connection {peer}: {error}"),
         }
@@ -94,8 +125,6 @@ struct Session<'s, 'e> {
     reader: BufReader<Link<'s>>,
     request: Request,
     settings_version: u64,
-    /// Sends what others and, from then on, we ourselves put into the outbox.
-    writer: Option<ScopedJoinHandle<'s, ()>>,
 }
 
 impl<'s, 'e> Session<'s, 'e> {
@@ -112,11 +141,10 @@ impl<'s, 'e> Session<'s, 'e> {
             reader: BufReader::with_capacity(limits::READ_BUFFER_BYTES, link),
             request: Request::default(),
             settings_version,
-            writer: None,
         }
     }
 
-    fn run(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
+    fn run(&mut self) -> io::Result<()> {
         self.reader.get_ref().prepare()?;
         while !self.client.record.is_closing() {
             // What may be sent is what holds when it comes, not what held when we began to wait.
@@ -129,7 +157,7 @@ impl<'s, 'e> Session<'s, 'e> {
                 authenticated: !self.client.must_authenticate(),
             };
             match read_request(&mut self.reader, &mut self.request, limits) {
-                Ok(Frame::Request) => self.answer(scope, stream)?,
+                Ok(Frame::Request) => self.answer()?,
                 Ok(Frame::Empty) => {}
                 Ok(Frame::End) => break,
                 Err(ReadError::Protocol(error)) => {
@@ -161,7 +189,7 @@ impl<'s, 'e> Session<'s, 'e> {
     }
 
     /// Executes the request that was read.
-    fn answer(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
+    fn answer(&mut self) -> io::Result<()> {
         self.refresh_settings();
         self.client.record.args_bytes.set_count(self.request.bytes());
         let replied = self.run_request()?;
@@ -180,7 +208,7 @@ impl<'s, 'e> Session<'s, 'e> {
             }
         }
         self.check_limit()?;
-        self.follow_up(scope, stream)?;
+        self.follow_up()?;
         let link = self.reader.get_mut();
         if link.out.len() > limits::WRITE_BUFFER_BYTES_MAX {
             link.flush()?;
@@ -227,7 +255,7 @@ impl<'s, 'e> Session<'s, 'e> {
     }
 
     /// Does what a command asked for beyond its reply.
-    fn follow_up(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
+    fn follow_up(&mut self) -> io::Result<()> {
         if !self.client.monitor_lines.is_empty() {
             let limits = &self.client.settings.client_output_buffer_limit;
             self.instance.clients.tell_monitors(&self.client.monitor_lines, limits);
@@ -237,77 +265,17 @@ impl<'s, 'e> Session<'s, 'e> {
             name_thread(&self.client.record);
         }
         // Others may send something from now on, since the client has asked for it.
-        if self.client.record.outbox().is_some() {
-            self.start_writer(scope, stream)?;
-            self.reader.get_mut().end_command()?;
-        }
-        Ok(())
+        self.reader.get_mut().end_command()
     }
 
-    /// From now on everything to this client goes through its outbox, so that what others send and
-    /// what we reply arrive in order.
-    fn start_writer(&mut self, scope: &'s Scope<'e>, stream: &Arc<TcpStream>) -> io::Result<()> {
-        if self.writer.is_none() {
-            let record = Arc::clone(&self.client.record);
-            let stream = Arc::clone(stream);
-            let instance = self.instance;
-            self.reader.get_mut().use_outbox()?;
-            let thread = scope.builder().stack_size(limits::WORKER_STACK_BYTES);
-            let writer = thread.spawn(move |_| send_outbox(instance, &record, &stream))?;
-            self.writer = Some(writer);
-        }
-        Ok(())
-    }
-
-    /// Gives up what is not done, lets the writer send what is queued and waits for it.
+    /// Gives up what is not done, and sends what others have sent so far.
     fn end(&mut self) {
         self.instance.discard_transaction(&mut self.client);
         let record = &self.client.record;
         self.instance.clients.remove_monitor(record.id);
         self.instance.pubsub.leave(record);
-        if let Some(writer) = self.writer.take() {
-            record.outbox().map(Outbox::close);
-            // A writer that panicked has said so already.
-            let _ = writer.join();
+        if let Err(error) = self.reader.get_mut().empty_outbox() {
+            log::debug!("Connection {}: {error}", record.peer);
         }
-    }
-}
-
-/// A socket that blocks also while somebody else looks whether the peer is there, for which it must not.
-struct Patient<'s>(&'s TcpStream);
-
-impl Write for Patient<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        loop {
-            match self.0.write_vectored(slices) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
-                result => return result,
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// The writer thread: sends what is queued until the outbox is closed or the client gone.
-fn send_outbox(instance: &Instance, record: &ClientRecord, stream: &TcpStream) {
-    let Some(outbox) = record.outbox() else { return };
-    let mut bytes = Outgoing::default();
-    while outbox.take(&mut bytes) {
-        record.active_ms.set(instance.now_ms());
-        // However slowly the peer reads: it ends when the socket is shut.
-        if bytes.write_to(&mut Patient(stream)).is_err() {
-            record.kill();
-            outbox.close();
-            return;
-        }
-        link::count_output(instance, record, bytes.len());
-        bytes.clear();
     }
 }

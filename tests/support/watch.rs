@@ -67,7 +67,8 @@ pub fn thread_names() -> Option<Vec<String>> {
 pub fn server_threads() -> Option<Vec<String>> {
     let names = thread_names()?.into_iter();
     let is_server = |name: &String| {
-        ["redist", "accept", "reaper"].contains(&name.as_str()) || name.starts_with("client-")
+        ["redist", "accept", "reaper", "postman"].contains(&name.as_str())
+            || name.starts_with("client-")
     };
     Some(names.filter(is_server).collect())
 }

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_patterns_found_are_those_that_match() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let record = record(1);
+        let record = record(1, &Arc::default());
         let parts = ["a", "b", "ab", "*", "?", "[ab]", "[^a]", "\\*", "\\", "[", "a-"];
         let text = |rng: &mut fastrand::Rng, parts: &[&str]| -> Vec<u8> {
             let words = (0..rng.usize(..5)).map(|_| parts[rng.usize(..parts.len())]);

@@ -1,0 +1,110 @@
+//! Sending what others have put into the outboxes of clients.
+//!
+//! A postman goes from client to client. He never waits at a door: a client whose connection has no
+//! room gets a courier, a thread that serves it alone from then on. So a message to a thousand clients
+//! wakes one thread, and a client that does not read delays nobody.
+
+use super::link;
+use super::name_thread;
+use crate::instance::{ClientRecord, Instance, Outbox, Outgoing, Put, SharedRecord};
+use crate::limits;
+use crossbeam::thread::Scope;
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::sync::Arc;
+
+/// Serves until the post is closed.
+pub fn serve_all<'e>(instance: &'e Instance, scope: &Scope<'e>) {
+    let (mut clients, mut outgoing) = (Vec::new(), Outgoing::default());
+    while instance.post.take(&mut clients) {
+        for record in clients.drain(..) {
+            serve(instance, record, &mut outgoing, scope);
+        }
+    }
+}
+
+fn serve<'e>(
+    instance: &'e Instance,
+    record: SharedRecord,
+    outgoing: &mut Outgoing,
+    scope: &Scope<'e>,
+) {
+    let outbox = record.open_outbox();
+    if !outbox.collect(outgoing) {
+        return;
+    }
+    match send(instance, &record, outgoing, ClientRecord::send_at_once) {
+        Err(error) if link::is_stall(&error) => {
+            outbox.become_courier();
+            employ_courier(instance, record, mem::take(outgoing), scope);
+            return;
+        }
+        Err(_) => {
+            *outgoing = Outgoing::default();
+            give_up(&record, outbox);
+        }
+        Ok(()) => {}
+    }
+    if outbox.sent() == Put::ToPost {
+        instance.post.call(Arc::clone(&record));
+    }
+}
+
+/// Sends everything with `write`.
+fn send(
+    instance: &Instance,
+    record: &SharedRecord,
+    outgoing: &mut Outgoing,
+    write: fn(&ClientRecord, &mut Outgoing) -> io::Result<usize>,
+) -> io::Result<()> {
+    record.active_ms.set(instance.now_ms());
+    while !outgoing.is_empty() {
+        match write(record, outgoing) {
+            Ok(count) => link::count_output(instance, record, count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The connection is of no use any more.
+fn give_up(record: &SharedRecord, outbox: &Outbox) {
+    record.kill();
+    outbox.abandon();
+}
+
+fn employ_courier<'e>(
+    instance: &'e Instance,
+    record: SharedRecord,
+    outgoing: Outgoing,
+    scope: &Scope<'e>,
+) {
+    let client = Arc::clone(&record);
+    let thread = scope.builder().stack_size(limits::WORKER_STACK_BYTES);
+    let courier = thread.spawn(move |_| {
+        name_thread(&client);
+        carry(instance, &client, outgoing);
+    });
+    if let Err(error) = courier {
+        log::warn!("No thread to send to client {}: {error}", record.id);
+        let outbox = record.open_outbox();
+        give_up(&record, outbox);
+        outbox.sent();
+    }
+}
+
+/// Sends what is there and all that comes, however slowly the peer reads: it ends when the outbox is
+/// closed or the socket shut.
+fn carry(instance: &Instance, record: &SharedRecord, mut outgoing: Outgoing) {
+    let outbox = record.open_outbox();
+    loop {
+        if send(instance, record, &mut outgoing, ClientRecord::send).is_err() {
+            outgoing = Outgoing::default();
+            give_up(record, outbox);
+        }
+        if !outbox.take(&mut outgoing) {
+            return;
+        }
+    }
+}
