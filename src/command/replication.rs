@@ -57,7 +57,7 @@ fn wait_for_nobody<'v>(
     time: Option<Duration>,
     reply: Reply<'v>,
 ) -> Outcome<'v> {
-    match context.client.block(time) {
+    match context.client.block(time, &context.instance.clock) {
         Wake::TimeOver | Wake::Unblocked(Unblock::AsTimeout) => Ok(reply),
         Wake::Unblocked(Unblock::WithError) => Err(CommandError::UNBLOCKED),
         Wake::Closing => Ok(Reply::Nothing),

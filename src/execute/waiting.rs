@@ -69,7 +69,7 @@ pub(super) fn await_answer(
     (wait, plan): (Wait, &LockPlan),
     out: &mut Vec<u8>,
 ) -> bool {
-    let wake = client.block_for_answer(wait.time);
+    let wake = client.block_for_answer(wait.time, &instance.clock);
     let parked = if client.record.is_answered() { client.record.take_call() } else { None };
     let ParkedCall { request, answer, .. } = parked.unwrap_or_else(|| {
         let mut locked = instance.keyspace.lock_exclusive(plan);

@@ -8,6 +8,7 @@ use super::parking::{Parking, Patience, Unblock, Wake};
 use super::post::Post;
 use super::pubsub::Subscriptions;
 use super::transaction::{Transaction, TransactionGauges};
+use crate::clock::Clock;
 use crate::config::{BufferLimit, BufferLimits, Settings};
 use crate::keyspace::{Effects, WatchFlag};
 use crate::limits::{self, UNLIMITED_OUTBOX_BYTES_MAX};
@@ -427,22 +428,27 @@ impl Client {
 
     /// Waits as a blocked client does, whom CLIENT UNBLOCK lets go on; without a time, until something
     /// happens. Where nobody may wait the time is over at once.
-    pub fn block(&mut self, time: Option<Duration>) -> Wake {
-        if self.may_wait { self.block_while(time, |_| true) } else { Wake::TimeOver }
+    pub fn block(&mut self, time: Option<Duration>, clock: &Clock) -> Wake {
+        if self.may_wait { self.block_while(time, clock, |_| true) } else { Wake::TimeOver }
     }
 
     /// The same until the command that it has left behind is run.
-    pub fn block_for_answer(&mut self, time: Option<Duration>) -> Wake {
-        self.block_while(time, |record| !record.is_answered())
+    pub fn block_for_answer(&mut self, time: Option<Duration>, clock: &Clock) -> Wake {
+        self.block_while(time, clock, |record| !record.is_answered())
     }
 
     fn block_while(
         &mut self,
         time: Option<Duration>,
+        clock: &Clock,
         reason: impl Fn(&ClientRecord) -> bool,
     ) -> Wake {
         let started = Instant::now();
-        let wake = self.record.block(time, || reason(&self.record));
+        // Who moves the clock by hand wakes those who wait.
+        let end_us = time.and_then(|time| i64::try_from(time.as_micros()).ok());
+        let end_us = end_us.and_then(|time| clock.now_us().checked_add(time));
+        let is_over = || end_us.is_some_and(|end| clock.now_us() >= end);
+        let wake = self.record.block(time, || !is_over() && reason(&self.record));
         self.waited += started.elapsed();
         wake
     }

@@ -66,6 +66,12 @@ const BITMAP: &[(usize, &str)] = &[
 ];
 
 const LIST: &[(usize, &str)] = &[
+    (1, "BLPOP key+ 0.001"),
+    (1, "BRPOP key+ 0.001"),
+    (1, "BLMOVE key key LEFT|RIGHT LEFT|RIGHT 0.001"),
+    (1, "BRPOPLPUSH key key 0.001"),
+    (1, "BLMPOP 0.001 1 key LEFT|RIGHT"),
+    (1, "BLMPOP 0.001 2 key key LEFT|RIGHT COUNT 2"),
     (4, "LPUSH list member+"),
     (4, "RPUSH list member+"),
     (1, "LPUSHX list member+"),
@@ -130,6 +136,10 @@ const SET: &[(usize, &str)] = &[
 ];
 
 const SORTED_SET: &[(usize, &str)] = &[
+    (1, "BZPOPMIN key+ 0.001"),
+    (1, "BZPOPMAX key+ 0.001"),
+    (1, "BZMPOP 0.001 1 key MIN|MAX"),
+    (1, "BZMPOP 0.001 2 key key MIN|MAX COUNT 2"),
     (6, "ZADD zset score-member+"),
     (4, "ZADD zset ?NX|XX ?GT|LT ?CH ?INCR score member"),
     (2, "ZADD zset ?NX|XX ?GT|LT ?CH score-member+"),
@@ -224,6 +234,11 @@ const SORT: &[(usize, &str)] = &[
 ];
 
 const KEY: &[(usize, &str)] = &[
+    (2, "MULTI"),
+    (6, "EXEC"),
+    (1, "DISCARD"),
+    (2, "WATCH key+"),
+    (1, "UNWATCH"),
     (3, "DEL any+"),
     (1, "UNLINK any+"),
     (3, "EXISTS any+"),
@@ -287,6 +302,20 @@ pub const LEFT_OUT: &[(&str, &[&str])] = &[
         &["DEBUG", "MONITOR", "QUIT", "SHUTDOWN"],
     ),
     ("they wait for replicas", &["WAIT", "WAITAOF"]),
+    (
+        "messages come in between; tests/transcripts/pubsub.txt compares what is said",
+        &[
+            "PSUBSCRIBE",
+            "PUBLISH",
+            "PUBSUB",
+            "PUNSUBSCRIBE",
+            "SPUBLISH",
+            "SSUBSCRIBE",
+            "SUBSCRIBE",
+            "SUNSUBSCRIBE",
+            "UNSUBSCRIBE",
+        ],
+    ),
     (
         "Redis 7.0 does not have them",
         &[

@@ -15,6 +15,7 @@ mod support;
 
 use draw::{Draw, Words};
 use redist::Server;
+use same::Same;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -121,10 +122,12 @@ impl Arena {
         let redist = Server::builder().port(0).start().unwrap();
         let mut ours = Side::start(redist.addr(), resp);
         let mut real = Side::start(self.real.address(), resp);
+        let mut same = Same::default();
         for (number, batch) in commands.chunks(BATCH_COMMANDS).enumerate() {
             let pairs = ours.play(batch).into_iter().zip(real.play(batch));
             for (offset, (words, (ours, real))) in batch.iter().zip(pairs).enumerate() {
-                if ours.0 != real.0 && !same::same(words, &ours.1, &real.1) {
+                let is_same = same.replies(words, &ours.1, &real.1);
+                if ours.0 != real.0 && !is_same {
                     let index = number * BATCH_COMMANDS + offset;
                     return Err(Difference { index, ours: ours.1, real: real.1 });
                 }

@@ -6,8 +6,41 @@ use super::support::reply::Reply;
 /// How far apart two clocks' readings may be, since the servers are asked one after the other.
 const CLOCK_SECONDS: u64 = 300;
 
+/// Compares the replies of one sequence; of a transaction's those to each command that was queued.
+#[derive(Default)]
+pub struct Same<'c> {
+    queued: Vec<&'c [Vec<u8>]>,
+}
+
+impl<'c> Same<'c> {
+    /// Whether redist's reply says the same as the real server's.
+    pub fn replies(&mut self, words: &'c [Vec<u8>], ours: &Reply, real: &Reply) -> bool {
+        let is_queued = |reply: &Reply| matches!(reply, Reply::Status(text) if text == b"QUEUED");
+        if is_queued(ours) && is_queued(real) {
+            self.queued.push(words);
+            return true;
+        }
+        let ends = ["EXEC", "DISCARD", "RESET"];
+        if !ends.iter().any(|name| words[0].eq_ignore_ascii_case(name.as_bytes())) {
+            return ours == real || same(words, ours, real);
+        }
+        let queued = std::mem::take(&mut self.queued);
+        match (ours, real) {
+            (Reply::Array(ours), Reply::Array(real)) => {
+                let replies = ours.iter().zip(real);
+                ours.len() == real.len()
+                    && queued
+                        .iter()
+                        .zip(replies)
+                        .all(|(words, (ours, real))| ours == real || same(words, ours, real))
+            }
+            _ => ours == real,
+        }
+    }
+}
+
 /// Whether a reply of redist says the same as the real server's.
-pub fn same(words: &[Vec<u8>], ours: &Reply, real: &Reply) -> bool {
+fn same(words: &[Vec<u8>], ours: &Reply, real: &Reply) -> bool {
     let name = words.first().map(|name| name.to_ascii_uppercase()).unwrap_or_default();
     match &name[..] {
         // Without an order of their own.
@@ -52,7 +85,7 @@ pub fn same(words: &[Vec<u8>], ours: &Reply, real: &Reply) -> bool {
         b"LPOS" => {
             matches!(ours, Reply::Error(text) if text.starts_with(b"ERR value is out of range, value must"))
         }
-        _ if name.starts_with(b"Z") => same_scores(ours, real),
+        _ if name.starts_with(b"Z") || name.starts_with(b"BZ") => same_scores(ours, real),
         _ => false,
     }
 }
