@@ -5,12 +5,16 @@ mod hashes;
 mod server;
 mod sorted_sets;
 mod strings;
+mod together;
 
 use redis::{Client, Connection, RedisResult};
 use std::net::SocketAddr;
 
 /// A case, and the version of Redis that it takes.
 type Case = ((u32, u32), fn(&mut Connection) -> RedisResult<()>);
+
+/// A case that takes several connections.
+type Meeting = fn(&Client) -> RedisResult<()>;
 
 /// Which cases have to hold.
 #[derive(PartialEq, Eq)]
@@ -20,8 +24,14 @@ pub enum Extent {
     Own,
 }
 
-const FAMILIES: &[&[Case]] =
-    &[strings::CASES, collections::CASES, hashes::CASES, sorted_sets::CASES, server::CASES];
+const FAMILIES: &[&[Case]] = &[
+    strings::CASES,
+    collections::CASES,
+    hashes::CASES,
+    sorted_sets::CASES,
+    server::CASES,
+    together::CASES,
+];
 
 /// Runs the cases; gives how many of them were left out.
 pub fn run(address: SocketAddr, protocol: &str, extent: Extent) -> RedisResult<usize> {
@@ -37,6 +47,10 @@ pub fn run(address: SocketAddr, protocol: &str, extent: Extent) -> RedisResult<u
         }
         redis::cmd("FLUSHALL").exec(&mut connection)?;
         case(&mut connection)?;
+    }
+    for meeting in together::MEETINGS {
+        redis::cmd("FLUSHALL").exec(&mut connection)?;
+        meeting(&client)?;
     }
     Ok(left_out)
 }

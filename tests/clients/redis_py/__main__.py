@@ -19,6 +19,7 @@ import server  # noqa: F401
 import sets  # noqa: F401
 import sorted_sets  # noqa: F401
 import strings  # noqa: F401
+import together  # noqa: F401
 
 
 def main():
