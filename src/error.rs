@@ -144,6 +144,8 @@ impl CommandError {
     pub const LIBRARY_NAME_MISSING: Self = Self::text("ERR library name argument was not given");
     /// The key has to be there.
     pub const NO_SUCH_KEY: Self = Self::text("ERR no such key");
+    /// A command that needs data while data is being loaded.
+    pub const LOADING: Self = Self::text("LOADING Redis is loading the dataset in memory");
     /// RESTORE of a key that is there.
     pub const BUSY_KEY: Self = Self::text("BUSYKEY Target key name already exists.");
     /// RESTORE for less than no time.

@@ -104,6 +104,8 @@ pub const SCAN_STEPS_PER_SHARD_MAX: usize = 32;
 /// fill all memory.
 pub const RANDOM_REPEATS_COUNT_MAX: usize = 1 << 24;
 
+/// How often whoever waits for data to be loaded hears how far that has come.
+pub const LOAD_SHOWN_MS: u64 = 100;
 /// What is read of a snapshot at a time.
 pub const SNAPSHOT_BUFFER_BYTES: usize = 64 * 1024;
 /// The largest compact collection that is loaded, as Redis makes none that is larger.

@@ -43,10 +43,12 @@ fn run() -> anyhow::Result<ExitCode> {
     // A variable that is not text can name no directive.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let loaded = Loaded::new(&arguments, environment, &mut io::stdin())?;
+    let mut loaded = Loaded::new(&arguments, environment, &mut io::stdin())?;
     if loaded.settings.dir != "./" {
         let dir = &loaded.settings.dir;
         std::env::set_current_dir(dir).with_context(|| format!("Can't chdir to '{dir}'"))?;
+        // A relative path was meant from where we came.
+        loaded.settings.dir = "./".to_owned();
     }
     let (logfile, loglevel) = (loaded.settings.logfile.clone(), loaded.settings.loglevel);
     program::start_logging(&logfile, loglevel)
@@ -91,7 +93,7 @@ fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let Loaded { mut settings, file, warnings } = loaded;
     log_start(&warnings, file.as_deref());
     program::make_room(&mut settings).map_err(anyhow::Error::msg)?;
-    let server = start(&settings, file)?;
+    let server = launch(&settings, file)?;
     let config = &server.instance().config;
     config.add_guard(program::make_room_or_refuse);
     config.add_guard(|_, new| {
@@ -99,6 +101,7 @@ fn serve(loaded: Loaded) -> anyhow::Result<()> {
         Ok(())
     });
     stop_on_signal(&server)?;
+    let server = program::loaded(server, &settings.dbfilename)?;
     let port = server.addr().port();
     log::info!("Running mode=standalone, port={port}.");
     log::info!("Server initialized");
@@ -130,13 +133,13 @@ fn log_start(warnings: &[String], file: Option<&Path>) {
     }
 }
 
-fn start(settings: &Settings, file: Option<std::path::PathBuf>) -> anyhow::Result<Server> {
+fn launch(settings: &Settings, file: Option<std::path::PathBuf>) -> anyhow::Result<Server> {
     let port = settings.port;
-    let mut builder = Server::builder().settings(settings.clone());
+    let mut builder = Server::builder().settings(settings.clone()).loads_snapshot();
     if let Some(file) = file {
         builder = builder.config_file(file);
     }
-    match builder.start() {
+    match builder.launch() {
         Ok(server) => Ok(server),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             let other = port.checked_add(1).unwrap_or(6380);

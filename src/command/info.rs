@@ -7,7 +7,9 @@
 use super::args::Args;
 use super::spec::{Arity, Context, Flags, Handler, Spec};
 use super::table::{self, Found};
-use crate::instance::{ClientRecord, DatabaseUse, Instance, MemoryUse, Patience, Tally, Topic};
+use crate::instance::{
+    ClientRecord, DatabaseUse, Instance, LoadProgress, MemoryUse, Patience, Tally, Topic,
+};
 use crate::protocol::{Outcome, Reply};
 use std::cell::OnceCell;
 use std::fmt::{Display, Write};
@@ -264,8 +266,9 @@ fn memory(report: &Report<'_>, out: &mut Fields) {
 
 fn persistence(report: &Report<'_>, out: &mut Fields) {
     let instance = report.instance();
+    let is_loading = instance.loading.is_on();
+    out.add("loading", u8::from(is_loading));
     out.add_zeros(&[
-        "loading",
         "async_loading",
         "current_cow_peak",
         "current_cow_size",
@@ -281,21 +284,40 @@ fn persistence(report: &Report<'_>, out: &mut Fields) {
     out.add("rdb_last_bgsave_status", "ok");
     out.add("rdb_last_bgsave_time_sec", -1);
     out.add("rdb_current_bgsave_time_sec", -1);
-    out.add_zeros(&[
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-        "aof_enabled",
-        "aof_rewrite_in_progress",
-        "aof_rewrite_scheduled",
-    ]);
+    out.add_zeros(&["rdb_saves", "rdb_last_cow_size"]);
+    let progress = instance.loading.progress();
+    out.add("rdb_last_load_keys_expired", progress.expired_keys);
+    out.add("rdb_last_load_keys_loaded", progress.loaded_keys);
+    out.add_zeros(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
     out.add("aof_last_rewrite_time_sec", -1);
     out.add("aof_current_rewrite_time_sec", -1);
     out.add("aof_last_bgrewrite_status", "ok");
     out.add_zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
     out.add("aof_last_write_status", "ok");
     out.add_zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    if is_loading {
+        loading(&progress, report.now_seconds(), out);
+    }
+}
+
+/// How far loading has come, and when it should be over.
+fn loading(progress: &LoadProgress, now_seconds: i64, out: &mut Fields) {
+    let LoadProgress { started_at_seconds, total_bytes, loaded_bytes, .. } = *progress;
+    let share = if total_bytes == 0 { 0.0 } else { loaded_bytes as f64 / total_bytes as f64 };
+    // As Redis, which says 1 as long as it knows nothing.
+    let left_seconds = match u64::try_from(now_seconds.saturating_sub(started_at_seconds)) {
+        Ok(0) | Err(_) => 1,
+        Ok(took) => {
+            let left_bytes = total_bytes.saturating_sub(loaded_bytes).max(1);
+            took.saturating_mul(left_bytes) / loaded_bytes.saturating_add(1)
+        }
+    };
+    out.add("loading_start_time", started_at_seconds);
+    out.add("loading_total_bytes", total_bytes);
+    out.add("loading_rdb_used_mem", 0);
+    out.add("loading_loaded_bytes", loaded_bytes);
+    out.add("loading_loaded_perc", format_args!("{:.2}", share * 100.0));
+    out.add("loading_loaded_eta_seconds", left_seconds);
 }
 
 fn stats(report: &Report<'_>, out: &mut Fields) {

@@ -92,6 +92,8 @@ settings! {
     zset_max_listpack_value: usize,
     /// Largest sparse HyperLogLog in bytes.
     hll_sparse_max_bytes: usize,
+    /// Name of the snapshot in the working directory.
+    dbfilename: String,
     /// Whether long strings are compressed where data becomes bytes.
     rdbcompression: bool,
     /// Accepted for compatibility: eviction frees outside of every lock either way.

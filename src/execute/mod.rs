@@ -90,7 +90,7 @@ fn dispatch(
         }
     };
     let spec = found.spec;
-    if let Err(mut error) = admit(found, client, request) {
+    if let Err(mut error) = admit(instance, found, client, request) {
         client.fail_queue();
         if matches!(spec.handler, Handler::Control(Control::Run)) {
             instance.discard_transaction(client);
@@ -117,7 +117,12 @@ fn dispatch(
 }
 
 /// Whether this client may run this command now. Looks at flags and variants, never at names.
-fn admit(found: Found, client: &Client, request: &Request) -> Result<(), CommandError> {
+fn admit(
+    instance: &Instance,
+    found: Found,
+    client: &Client,
+    request: &Request,
+) -> Result<(), CommandError> {
     let spec = found.spec;
     if !spec.arity.admits(request.len()) || matches!(spec.handler, Handler::Container) {
         return Err(CommandError::Arity(found.full_name().into()));
@@ -130,6 +135,9 @@ fn admit(found: Found, client: &Client, request: &Request) -> Result<(), Command
     }
     if client.is_queueing() && spec.flags.has(Flags::NO_MULTI) {
         return Err(CommandError::NOT_IN_TRANSACTION);
+    }
+    if instance.loading.is_on() && !spec.flags.has(Flags::LOADING) {
+        return Err(CommandError::LOADING);
     }
     let works_on_keys =
         matches!(spec.handler, Handler::Read(_) | Handler::Walk(_)) || spec.has_write_handler();

@@ -174,15 +174,7 @@ impl<'i> Section<'i> {
 
 /// How this client's commands leave traces on the keys that they use.
 fn access_mode(client: &Client, found: Found) -> AccessMode {
-    let settings = &client.settings;
-    let policy = if settings.maxmemory_policy.is_lfu() {
-        AccessPolicy::Frequency {
-            log_factor: settings.lfu_log_factor,
-            decay_minutes: settings.lfu_decay_time,
-        }
-    } else {
-        AccessPolicy::Recency
-    };
+    let policy = AccessPolicy::new(&client.settings);
     let untouched = client.record.no_touch.is_on() && !found.spec.flags.has(Flags::ALWAYS_TOUCHES);
     AccessMode { policy, untouched }
 }

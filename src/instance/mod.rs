@@ -8,6 +8,7 @@ mod gauge;
 mod histogram;
 mod janitor;
 mod latency;
+mod loading;
 mod memory;
 mod notice;
 mod outbox;
@@ -30,6 +31,7 @@ pub use gauge::{Gauge, Switch};
 pub use histogram::{Distribution, Histogram};
 pub use janitor::Janitor;
 pub use latency::{LatencyEvent, LatencyMonitor, LatencySample, LatencySeries};
+pub use loading::{LoadProgress, Loading, Phase};
 pub use memory::{DatabaseUse, MemoryUse};
 pub use notice::{Notice, Outgoing};
 pub use outbox::{Outbox, Put};
@@ -75,6 +77,8 @@ pub struct Instance {
     pub latency: LatencyMonitor,
     /// Which commands were slow.
     pub slowlog: Slowlog,
+    /// Whether data is being loaded.
+    pub loading: Loading,
     /// Whether and how the server is to end.
     pub stop: Stop,
     /// When the server was started.
@@ -108,6 +112,7 @@ impl Instance {
             post: Arc::default(),
             pause: Pause::default(),
             stats: Stats::new(command_count),
+            loading: Loading::default(),
             stop: Stop::default(),
             started: Instant::now(),
             run_id: random_id(),

@@ -1,5 +1,6 @@
 //! When, or how often, a key was used: what OBJECT IDLETIME and FREQ answer and eviction goes by.
 
+use crate::config::Settings;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Which of the two an access clock keeps, after the directive `maxmemory-policy`.
@@ -15,6 +16,20 @@ pub enum AccessPolicy {
         /// `lfu-decay-time`: minutes in which the counter loses one; 0 is never.
         decay_minutes: u32,
     },
+}
+
+impl AccessPolicy {
+    /// What these settings ask for.
+    pub fn new(settings: &Settings) -> Self {
+        if settings.maxmemory_policy.is_lfu() {
+            Self::Frequency {
+                log_factor: settings.lfu_log_factor,
+                decay_minutes: settings.lfu_decay_time,
+            }
+        } else {
+            Self::Recency
+        }
+    }
 }
 
 /// How a critical section leaves traces on the keys that it uses.

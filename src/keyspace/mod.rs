@@ -16,6 +16,7 @@ mod interest;
 mod locks;
 mod notes;
 mod reap;
+mod restore;
 mod shard;
 #[cfg(test)]
 mod testing;
@@ -30,6 +31,7 @@ pub use events::{EventName, KeyEvent, Telling, Told};
 pub use interest::WatchFlag;
 pub use locks::{LockPlan, Locked, Shards};
 pub use reap::Due;
+pub use restore::Restored;
 pub use shard::Database;
 pub use view::{Deadline, Key, Moment, ReadView, WriteView};
 pub use walk::Walk;

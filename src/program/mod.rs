@@ -11,3 +11,4 @@ pub use announcement::Announcement;
 pub use check::check;
 pub use logging::{start_logging, write_lines_from};
 pub use open_files::{make_room, make_room_or_refuse};
+pub use progress::loaded;

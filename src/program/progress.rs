@@ -1,6 +1,7 @@
 //! How far something large has come: a bar on a terminal, a log line now and then elsewhere.
 
-use std::io::{IsTerminal, Write, stderr};
+use redist::Server;
+use std::io::{self, IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 /// Shows how much of a file was read, on standard error. A file that is read at once shows nothing.
@@ -39,6 +40,15 @@ impl Progress {
             log::info!("{line}");
         }
     }
+}
+
+/// The server once it has loaded its data; shows how far that has come.
+///
+/// # Errors
+/// When it cannot be loaded.
+pub fn loaded(server: Server, name: &str) -> io::Result<Server> {
+    let mut progress = Progress::new(name);
+    server.loaded(|state| progress.note(state.loaded_bytes, state.total_bytes))
 }
 
 impl Drop for Progress {

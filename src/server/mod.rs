@@ -1,14 +1,16 @@
 //! The listener and its accept loop, the worker pool, the reaper, and a clean stop.
 
 mod listen;
+mod load;
 mod pool;
 
 use crate::clock::Clock;
 use crate::command;
 use crate::config::{self, Refusal, Settings};
-use crate::instance::Instance;
+use crate::instance::{Instance, LoadProgress, Phase};
 use crate::limits;
 use crate::session;
+use load::Snapshot;
 use pool::Pool;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -31,6 +33,7 @@ pub struct Builder {
     settings: Settings,
     config_file: Option<PathBuf>,
     clock: Option<Clock>,
+    loads_snapshot: bool,
 }
 
 impl Builder {
@@ -71,16 +74,34 @@ impl Builder {
         self
     }
 
-    /// Listens, and serves on background threads.
+    /// Loads the snapshot that the directives `dir` and `dbfilename` name, if there is one. Without
+    /// this a server starts empty, whatever lies in its working directory.
+    pub fn loads_snapshot(mut self) -> Self {
+        self.loads_snapshot = true;
+        self
+    }
+
+    /// Listens, loads what there is to load, and serves on background threads.
     ///
     /// # Errors
-    /// When no address can be listened on, or the system refuses a thread.
-    pub fn start(mut self) -> io::Result<Server> {
+    /// As [`launch`](Self::launch), and when data cannot be loaded.
+    pub fn start(self) -> io::Result<Server> {
+        self.launch()?.loaded(|_| {})
+    }
+
+    /// The same, but does not wait until everything is loaded: until then clients are told that it
+    /// is being loaded.
+    ///
+    /// # Errors
+    /// When no address can be listened on, there is a snapshot that cannot be opened, or the system
+    /// refuses a thread.
+    pub fn launch(mut self) -> io::Result<Server> {
         // As CONFIG GET shows it. A folder that is not there is the trouble of those who write to it.
         if let Ok(dir) = std::path::absolute(&self.settings.dir) {
             let dir: PathBuf = dir.components().collect();
             self.settings.dir = dir.to_string_lossy().into_owned();
         }
+        let snapshot = if self.loads_snapshot { Snapshot::open(&self.settings)? } else { None };
         let listeners = listen::listen(&self.settings)?;
         let Some(first) = listeners.first() else {
             unreachable!("listening on no address is an error");
@@ -92,10 +113,13 @@ impl Builder {
         if let Some(file) = self.config_file {
             instance.config.came_from(file);
         }
+        if let Some(snapshot) = &snapshot {
+            snapshot.announce(&instance);
+        }
         let shared = Arc::clone(&instance);
         let thread = std::thread::Builder::new()
             .name("redist".to_owned())
-            .spawn(move || run(&shared, listeners))?;
+            .spawn(move || run(&shared, listeners, snapshot))?;
         Ok(Server { instance, address, thread: Some(thread) })
     }
 }
@@ -131,10 +155,26 @@ impl Server {
         &self.instance
     }
 
+    /// Waits until what there was at the start is loaded, or the server is to end; shows now and then
+    /// how far that has come.
+    ///
+    /// # Errors
+    /// When it cannot be loaded: the file, the byte and the reason. The server has ended then.
+    pub fn loaded(mut self, mut show: impl FnMut(LoadProgress)) -> io::Result<Self> {
+        let patience = Duration::from_millis(limits::LOAD_SHOWN_MS);
+        loop {
+            match self.instance.loading.wait(patience) {
+                Phase::Running => show(self.instance.loading.progress()),
+                Phase::Over | Phase::Abandoned => return Ok(self),
+                Phase::Failed(_) => return self.join().map(|()| self),
+            }
+        }
+    }
+
     /// Waits until the server ends.
     ///
     /// # Errors
-    /// When it had to end because its data could no longer be trusted.
+    /// When it had to end because its data could not be loaded, or no longer be trusted.
     pub fn wait(mut self) -> io::Result<()> {
         self.join()
     }
@@ -168,7 +208,11 @@ impl Drop for Server {
 
 /// Serves until the server is to end, then ends everything and joins every thread. Each listener
 /// belongs to its accept loop and is closed with it, so that whoever comes later is refused at once.
-fn run(instance: &Instance, listeners: Vec<TcpListener>) -> io::Result<()> {
+fn run(
+    instance: &Instance,
+    listeners: Vec<TcpListener>,
+    snapshot: Option<Snapshot>,
+) -> io::Result<()> {
     let pool = Pool::new(instance);
     let addresses: Vec<SocketAddr> =
         listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
@@ -178,6 +222,9 @@ fn run(instance: &Instance, listeners: Vec<TcpListener>) -> io::Result<()> {
             scope.builder().name("accept".to_owned()).spawn(move |scope| {
                 accept(instance, &listener, pool, scope);
             })?;
+        }
+        if let Some(snapshot) = snapshot {
+            scope.builder().name("loader".to_owned()).spawn(move |_| snapshot.load(instance))?;
         }
         scope.builder().name("reaper".to_owned()).spawn(|_| reap(instance))?;
         scope.builder().name("janitor".to_owned()).spawn(|_| instance.janitor.run())?;
@@ -190,9 +237,10 @@ fn run(instance: &Instance, listeners: Vec<TcpListener>) -> io::Result<()> {
         Ok(())
     })
     .unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")))?;
-    match instance.stop.failure() {
-        None => Ok(()),
-        Some(reason) => Err(io::Error::other(reason)),
+    match (instance.stop.failure(), instance.loading.wait(Duration::ZERO)) {
+        (Some(reason), _) => Err(io::Error::other(reason)),
+        (None, Phase::Failed(reason)) => Err(io::Error::other(reason)),
+        (None, _) => Ok(()),
     }
 }
 

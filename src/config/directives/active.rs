@@ -137,7 +137,14 @@ const MEMORY: &[Directive] = &[
         .sets(field!(hll_sparse_max_bytes), "largest sparse HyperLogLog"),
 ];
 
-const SNAPSHOTS: &[Directive] = &[flag("rdbcompression", "yes")
-    .sets(field!(rdbcompression), "whether long strings are compressed, in DUMP's payloads too")];
+const SNAPSHOTS: &[Directive] = &[
+    Directive::new("dbfilename", Kind::CheckedText(check::file_name), "dump.rdb")
+        .protected()
+        .sets(field!(dbfilename), "snapshot in the working directory that is loaded at the start"),
+    flag("rdbcompression", "yes").sets(
+        field!(rdbcompression),
+        "whether long strings are compressed, in DUMP's payloads too",
+    ),
+];
 
 const LAZY: &str = "accepted; values are always freed outside of every lock";

@@ -125,6 +125,14 @@ pub fn shutdown_options(words: Vec<String>) -> Checked {
 pub const SYSLOG_FACILITIES: &[&str] =
     &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
 
+/// A name of a file without its folder.
+pub fn file_name(name: &str) -> Result<(), ValueError> {
+    if name.contains(['/', '\\']) {
+        return Err(ValueError::new("dbfilename can't be a path, just a filename"));
+    }
+    Ok(())
+}
+
 /// The letters behind `notify-keyspace-events`.
 pub fn event_classes(letters: &str) -> Result<(), ValueError> {
     EventClasses::parse(letters).map(|_| ())

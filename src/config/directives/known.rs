@@ -94,7 +94,6 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive::new("save", Kind::Words(check::save_points), ""),
     flag("stop-writes-on-bgsave-error", "yes"),
     flag("rdbchecksum", "yes").at_start(),
-    text("dbfilename", "dump.rdb").protected(),
     flag("rdb-del-sync-files", "no"),
     flag("rdb-save-incremental-fsync", "yes"),
     choice("sanitize-dump-payload", "yes", &["no", "yes", "clients"]),

@@ -1,0 +1,44 @@
+//! Putting keys of a snapshot into an empty keyspace.
+
+use super::access::{Access, AccessPolicy, Usage};
+use super::entry::Entry;
+use super::{Keyspace, shard_index};
+use crate::value::Value;
+use std::sync::atomic::Ordering;
+
+/// A key as it was kept elsewhere.
+pub struct Restored<'a> {
+    /// The number of its database, below the number of databases.
+    pub db: usize,
+    /// Its name.
+    pub key: &'a [u8],
+    /// What it holds.
+    pub value: Value,
+    /// Unix time in milliseconds from which on it is absent.
+    pub deadline_ms: Option<u64>,
+    /// When, or how often, it was used.
+    pub usage: Usage,
+}
+
+impl Keyspace {
+    /// Puts a key in, unless there is one of that name: whether there was none. Nobody hears of it,
+    /// and the reaper is to be rung once all keys are in.
+    pub fn restore(&self, restored: Restored<'_>, now_ms: u64, policy: AccessPolicy) -> bool {
+        let Restored { db, key, value, deadline_ms, usage } = restored;
+        let key = self.key(key);
+        let index = shard_index(key.hash);
+        let access = Access::with_usage(now_ms, policy, usage);
+        let entry = Entry::with_deadline(key.bytes, value, access, deadline_ms);
+        let inner_ms = entry.value().earliest_deadline_ms();
+        let mut guard = self.write_shard(index);
+        let database = guard.database_mut(db);
+        if database.get(key).is_some() {
+            return false;
+        }
+        database.insert_absent(key.hash, entry, |key| self.hash(key));
+        for due_ms in deadline_ms.into_iter().chain(inner_ms) {
+            self.slots[index].earliest_ms.fetch_min(due_ms, Ordering::SeqCst);
+        }
+        true
+    }
+}
