@@ -92,8 +92,6 @@ pub const JANITOR_PIECES_MAX: usize = 100_000;
 pub const TABLE_SLOTS_KEPT: usize = 16;
 /// A table with more slots than this for each of its keys is made smaller.
 pub const TABLE_SLOTS_PER_KEY_MAX: usize = 8;
-/// Slots looked at for a random key before the keys themselves are counted off.
-pub const RANDOM_SLOTS_TRIED_MAX: usize = 128;
 /// Keys chosen at random that may turn out to be due before all are looked at.
 pub const RANDOM_KEYS_TRIED_MAX: usize = 16;
 /// A shard is walked by SCAN in at most this many steps, since each step looks at the whole shard.
@@ -119,6 +117,11 @@ pub const UNCOMPRESSED_BYTES_MAX: usize = 20;
 pub const EMBSTR_BYTES_MAX: usize = 44;
 /// The most that a string which grows keeps in reserve.
 pub const STRING_SPARE_BYTES_MAX: usize = 1024 * 1024;
+/// Below this length a listpack grows without keeping anything in reserve.
+pub const PACK_WITHOUT_SPARE_BYTES_MAX: usize = 1024;
+/// A string that was stored whole stands behind its key if both and a deadline take no more than this:
+/// larger ones are moved from the request, not copied.
+pub const JOINED_BYTES_MAX: usize = 1024;
 /// Longest text that can be a 64-bit integer, sign included.
 pub const INTEGER_TEXT_BYTES_MAX: usize = 20;
 

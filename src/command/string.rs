@@ -12,8 +12,9 @@ use super::keys::{KeyFlags, Keys};
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::keyspace::{ReadView, WriteView};
+use crate::limits;
 use crate::protocol::{Outcome, Reply};
-use crate::value::{StringRef, StringValue, ValueRef};
+use crate::value::{NewValue, StringRef, StringValue, ValueRef};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -316,12 +317,12 @@ fn reply_owned<'v>(string: StringValue) -> Reply<'v> {
     }
 }
 
-/// The next argument as a value to store; nothing is allocated for an integer.
-fn take_string(args: &mut Args<'_>) -> Result<StringValue, CommandError> {
-    match args.peek().and_then(StringValue::integer) {
-        Some(integer) => args.bytes().map(|_| integer),
-        None => args.take().map(StringValue::new),
+/// The next argument as a value to store: a long one is moved, not copied.
+fn take_string<'v>(args: &mut Args<'v>) -> Result<NewValue<'v>, CommandError> {
+    if args.peek().is_some_and(|bytes| bytes.len() > limits::JOINED_BYTES_MAX) {
+        return args.take().map(|bytes| StringValue::Fixed(bytes.into()).into());
     }
+    args.bytes().map(|bytes| StringRef::new(bytes).into())
 }
 
 fn get<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -372,7 +373,7 @@ fn append<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'
         Ok(string.len())
     })?;
     let len = appended.unwrap_or_else(|| {
-        view.set(key, StringValue::copied(bytes));
+        view.set(key, StringRef::new(bytes));
         bytes.len()
     });
     Ok(Reply::count(len))

@@ -57,7 +57,7 @@ pub struct Usage {
 ///
 /// It holds unix seconds, or in its lower 24 bits the minute of the last decay and the counter. Keys
 /// that were last used under the other policy read as nonsense for a while, as in Redis.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Access(AtomicU32);
 
 impl Access {

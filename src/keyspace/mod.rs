@@ -10,14 +10,17 @@
 mod access;
 mod collection;
 mod effects;
+mod entries;
 mod entry;
 mod events;
 mod interest;
 mod locks;
 mod notes;
+mod pages;
 mod reap;
 mod restore;
 mod shard;
+mod short;
 #[cfg(test)]
 mod testing;
 mod view;

@@ -1,11 +1,10 @@
 //! One shard: for every database a table of entries and an ordered index of their deadlines.
 
+use super::entries::{Entries, Place};
 use super::entry::Entry;
 use super::interest::Interests;
 use super::view::{Deadline, Key, Moment};
-use crate::limits;
-use crate::value::Value;
-use hashbrown::{HashTable, hash_table};
+use crate::value::NewValue;
 use std::collections::BTreeSet;
 
 /// The part of the keyspace behind one lock. Databases come into being when first written to.
@@ -90,12 +89,23 @@ impl Shard {
     }
 }
 
-/// What stood where a value was stored.
-pub(super) struct Replaced {
-    /// The former entry.
-    pub(super) entry: Entry,
-    /// Whether it was past its deadline, so that the key was absent.
-    pub(super) was_expired: bool,
+/// Whether the value that another replaces is of use to whoever stores that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Former {
+    Wanted,
+    Unwanted,
+}
+
+/// Where a value was stored.
+pub(super) enum Stored {
+    /// Where nothing was.
+    New,
+    /// Over the former value, in the same bytes.
+    Over,
+    /// In the place of this entry.
+    For(Entry),
+    /// In the place of this entry, which was past its deadline, so that the key was absent.
+    ForExpired(Entry),
 }
 
 /// A value of which elements were removed that were due.
@@ -111,7 +121,7 @@ pub(super) struct Trimmed {
 /// The keys of one database in one shard.
 #[derive(Default)]
 pub struct Database {
-    entries: HashTable<Entry>,
+    entries: Entries,
     /// When keys are due.
     deadlines: Deadlines,
     /// When the first of the elements in a key's value is due, where elements can be.
@@ -167,7 +177,7 @@ impl Database {
 
     /// Whether no key is stored.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Number of keys with a deadline.
@@ -187,7 +197,7 @@ impl Database {
 
     /// Bytes of the table, slots in use included, but not what keys and values own.
     pub fn table_bytes(&self) -> usize {
-        self.entries.allocation_size()
+        self.entries.heap_bytes()
     }
 
     /// Bytes of the indexes of deadlines.
@@ -197,11 +207,11 @@ impl Database {
     }
 
     /// Every entry in no order, expired ones included.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Entry> {
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
 
-    pub(super) fn get(&self, key: Key<'_>) -> Option<&Entry> {
+    fn find(&self, key: Key<'_>) -> Option<Place> {
         self.entries.find(key.hash, |entry| entry.key() == key.bytes)
     }
 
@@ -210,94 +220,80 @@ impl Database {
         self.entries.find(hasher(key), |entry| entry.key() == key).is_some()
     }
 
-    pub(super) fn get_mut(&mut self, key: Key<'_>) -> Option<&mut Entry> {
-        self.entries.find_mut(key.hash, |entry| entry.key() == key.bytes)
+    pub(super) fn get(&self, key: Key<'_>) -> Option<&Entry> {
+        self.find(key).map(|place| self.entries.at(place))
     }
 
-    /// Stores a value, whatever the key held, with one lookup. The deadline must lie in the future.
+    pub(super) fn get_mut(&mut self, key: Key<'_>) -> Option<&mut Entry> {
+        self.find(key).map(|place| self.entries.at_mut(place))
+    }
+
+    /// Stores a value, whatever the key held. The deadline must lie in the future. A former value that is
+    /// unwanted may be overwritten in place.
     pub(super) fn store(
         &mut self,
         key: Key<'_>,
-        value: Value,
+        value: NewValue<'_>,
         deadline: Deadline,
+        former: Former,
         moment: Moment,
         hasher: impl Fn(&[u8]) -> u64,
-    ) -> Option<Replaced> {
-        let is_key = |entry: &Entry| entry.key() == key.bytes;
-        match self.entries.entry(key.hash, is_key, |entry| hasher(entry.key())) {
-            hash_table::Entry::Occupied(mut slot) => {
-                let entry = slot.get_mut();
-                let former_ms = entry.deadline_ms();
-                let was_expired = entry.is_expired(moment.now_ms);
-                let deadline_ms = deadline.after(former_ms.filter(|_| !was_expired));
-                self.deadlines.change(key.hash, former_ms, deadline_ms);
-                self.inner_deadlines.change(
-                    key.hash,
-                    entry.value().earliest_deadline_ms(),
-                    value.as_ref().earliest_deadline_ms(),
-                );
-                let access = moment.new_access();
-                let mut new = Entry::with_deadline(key.bytes, value, access, deadline_ms);
-                if !was_expired {
-                    std::mem::swap(&mut new.access, &mut entry.access);
-                    moment.touch(&new.access);
-                }
-                Some(Replaced { entry: std::mem::replace(entry, new), was_expired })
-            }
-            hash_table::Entry::Vacant(slot) => {
-                let deadline_ms = deadline.after(None);
-                let access = moment.new_access();
-                self.deadlines.change(key.hash, None, deadline_ms);
-                self.inner_deadlines.change(key.hash, None, value.as_ref().earliest_deadline_ms());
-                slot.insert(Entry::with_deadline(key.bytes, value, access, deadline_ms));
-                None
-            }
+    ) -> Stored {
+        let Some(place) = self.find(key) else {
+            let access = moment.new_access();
+            let entry = Entry::with_deadline(key.bytes, value, access, deadline.after(None));
+            self.insert_absent(key.hash, entry, hasher);
+            return Stored::New;
+        };
+        let entry = self.entries.at_mut(place);
+        let former_ms = entry.deadline_ms();
+        let was_expired = entry.is_expired(moment.now_ms);
+        let deadline_ms = deadline.after(former_ms.filter(|_| !was_expired));
+        self.deadlines.change(key.hash, former_ms, deadline_ms);
+        if former == Former::Unwanted
+            && !was_expired
+            && former_ms.is_some() == deadline_ms.is_some()
+            && value.as_string().is_some_and(|string| entry.overwrite(string))
+        {
+            entry.set_deadline(deadline_ms);
+            moment.touch(&entry.access);
+            return Stored::Over;
         }
+        let former_inner_ms = entry.value().earliest_deadline_ms();
+        self.inner_deadlines.change(key.hash, former_inner_ms, value.earliest_deadline_ms());
+        let access = moment.new_access();
+        let mut new = Entry::with_deadline(key.bytes, value, access, deadline_ms);
+        if !was_expired {
+            std::mem::swap(&mut new.access, &mut entry.access);
+            moment.touch(&new.access);
+        }
+        let former = std::mem::replace(entry, new);
+        if was_expired { Stored::ForExpired(former) } else { Stored::For(former) }
     }
 
     /// Stores an entry whose key is known to be absent.
     pub(super) fn insert_absent(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&[u8]) -> u64) {
         self.deadlines.change(hash, None, entry.deadline_ms());
         self.inner_deadlines.change(hash, None, entry.value().earliest_deadline_ms());
-        self.entries.insert_unique(hash, entry, |entry| hasher(entry.key()));
+        self.entries.insert(hash, entry, hasher);
     }
 
     pub(super) fn remove(&mut self, key: Key<'_>, hasher: impl Fn(&[u8]) -> u64) -> Option<Entry> {
-        let found = self.entries.find_entry(key.hash, |entry| entry.key() == key.bytes).ok()?;
-        let (entry, _) = found.remove();
+        let place = self.find(key)?;
+        let entry = self.entries.remove(key.hash, place, hasher);
         self.deadlines.change(key.hash, entry.deadline_ms(), None);
         self.inner_deadlines.change(key.hash, entry.value().earliest_deadline_ms(), None);
-        self.shrink_if_sparse(hasher);
         Some(entry)
-    }
-
-    /// Gives memory back when most of the table is empty. What is kept has room to double, so that
-    /// a table whose size goes up and down is not moved each time.
-    fn shrink_if_sparse(&mut self, hasher: impl Fn(&[u8]) -> u64) {
-        let (used, all) = (self.entries.len(), self.entries.num_buckets());
-        if all > limits::TABLE_SLOTS_KEPT && used < all / limits::TABLE_SLOTS_PER_KEY_MAX {
-            self.entries.shrink_to(used * 2, |entry| hasher(entry.key()));
-        }
     }
 
     /// An entry at random, each with the same chance; `None` if there is none.
     pub(super) fn random(&self, rng: &mut fastrand::Rng) -> Option<&Entry> {
-        let slots = self.entries.num_buckets();
-        if self.entries.is_empty() {
-            return None;
-        }
-        // The table is never sparse, so some slot is soon a full one.
-        for _ in 0..limits::RANDOM_SLOTS_TRIED_MAX {
-            if let Some(entry) = self.entries.get_bucket(rng.usize(..slots)) {
-                return Some(entry);
-            }
-        }
-        self.entries.iter().nth(rng.usize(..self.entries.len()))
+        self.entries.random(rng)
     }
 
     /// Sets or clears a stored key's deadline; gives back the former one.
     pub(super) fn set_deadline(&mut self, key: Key<'_>, deadline_ms: Option<u64>) -> Option<u64> {
-        let entry = self.entries.find_mut(key.hash, |entry| entry.key() == key.bytes)?;
+        let entry = self.get_mut(key)?;
         let former = entry.deadline_ms();
         if former != deadline_ms {
             entry.set_deadline(deadline_ms);
@@ -330,14 +326,14 @@ impl Database {
             let due = |entry: &Entry| {
                 entry.deadline_ms() == Some(deadline) && hasher(entry.key()) == hash
             };
-            let found = self.entries.find_entry(hash, due).ok().map(|found| found.remove().0);
+            let found = self.entries.find(hash, due);
+            let removed = found.map(|place| self.entries.remove(hash, place, &hasher));
             // The line stays until no entry is left that shares it.
             if self.entries.find(hash, due).is_none() {
                 self.deadlines.remove(deadline, hash);
             }
-            if let Some(entry) = found {
+            if let Some(entry) = removed {
                 self.inner_deadlines.change(hash, entry.value().earliest_deadline_ms(), None);
-                self.shrink_if_sparse(hasher);
                 return Some(entry);
             }
         }
@@ -372,12 +368,13 @@ impl Database {
                     && hasher(entry.key()) == hash
             };
             let mut trimmed = None;
-            if let Ok(mut found) = self.entries.find_entry(hash, has_due) {
-                let (removed, some_left) = found.get_mut().remove_due_elements(now_ms, count);
-                let next_ms = found.get().value().earliest_deadline_ms();
+            if let Some(place) = self.entries.find(hash, has_due) {
+                let entry = self.entries.at_mut(place);
+                let (removed, some_left) = entry.remove_due_elements(now_ms, count);
+                let next_ms = entry.value().earliest_deadline_ms();
                 self.inner_deadlines.change(hash, None, next_ms);
-                let key = found.get().key().into();
-                let emptied = (!some_left).then(|| found.remove().0);
+                let key = entry.key().into();
+                let emptied = (!some_left).then(|| self.entries.remove(hash, place, &hasher));
                 trimmed = Some(Trimmed { key, removed, emptied });
             }
             // As above, the line stays until no entry is left that shares it.
@@ -386,7 +383,6 @@ impl Database {
             }
             if let Some(Trimmed { emptied: Some(entry), .. }) = &trimmed {
                 self.deadlines.change(hash, entry.deadline_ms(), None);
-                self.shrink_if_sparse(&hasher);
             }
             if trimmed.is_some() {
                 return trimmed;

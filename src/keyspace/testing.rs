@@ -1,8 +1,8 @@
 //! A keyspace as tests use it: time is a number, and each change is a critical section of its own.
 
 use super::{
-    AccessMode, Deadline, Effects, Entry, Key, Keyspace, LockPlan, Moment, ReadView, Shards,
-    Telling, Walk, WriteView, shard_index,
+    AccessMode, Deadline, Effects, Key, Keyspace, LockPlan, Moment, ReadView, Shards, Telling,
+    Walk, WriteView, shard_index,
 };
 use crate::limits;
 use crate::value::{EncodingLimits, StringValue};
@@ -108,13 +108,11 @@ impl Bench {
             .collect()
     }
 
-    /// Slots of all tables, used and free.
-    pub fn slots(&self) -> usize {
-        let mut slots = 0;
-        // Each has a byte that says whether it is used.
-        let slot_bytes = size_of::<Entry>() + 1;
+    /// Bytes of all tables.
+    pub fn table_bytes(&self) -> usize {
+        let mut bytes = 0;
         Shards::Free(&self.keyspace)
-            .for_each_database(|_, table| slots += table.table_bytes() / slot_bytes);
-        slots
+            .for_each_database(|_, database| bytes += database.table_bytes());
+        bytes
     }
 }

@@ -10,9 +10,9 @@ use super::effects::{DueFields, Effects, Freeing, KeyName};
 use super::entry::Entry;
 use super::events::{EventName, Telling, Told};
 use super::locks::Locked;
-use super::shard::Database;
+use super::shard::{Database, Former, Stored};
 use crate::error::CommandError;
-use crate::value::{EncodingLimits, StringRef, StringValue, Value, ValueRef};
+use crate::value::{EncodingLimits, NewValue, StringRef, StringValue, Value, ValueRef};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 
@@ -343,34 +343,42 @@ impl<'l, 'k> WriteView<'l, 'k> {
     }
 
     /// Stores a value, whatever the key held, without deadline.
-    pub fn set(&mut self, key: Key<'_>, value: impl Into<Value>) {
+    pub fn set<'n>(&mut self, key: Key<'_>, value: impl Into<NewValue<'n>>) {
         self.store(key, value, Deadline::Never);
     }
 
     /// Stores a value, whatever the key held. A deadline that has passed leaves no key.
-    pub fn store(&mut self, key: Key<'_>, value: impl Into<Value>, deadline: Deadline) {
-        let former = self.replace(key, value.into(), deadline);
+    pub fn store<'n>(&mut self, key: Key<'_>, value: impl Into<NewValue<'n>>, deadline: Deadline) {
+        let former = self.replace(key, value.into(), deadline, Former::Unwanted);
         self.effects.garbage.entries.extend(former);
     }
 
     /// Stores a value as [`store`](Self::store) does and gives the one that it replaces.
-    pub fn exchange(
+    pub fn exchange<'n>(
         &mut self,
         key: Key<'_>,
-        value: impl Into<Value>,
+        value: impl Into<NewValue<'n>>,
         deadline: Deadline,
     ) -> Option<Value> {
-        self.replace(key, value.into(), deadline).map(Entry::into_value)
+        self.replace(key, value.into(), deadline, Former::Wanted).map(Entry::into_value)
     }
 
-    /// Stores a value and gives the entry that it replaces.
-    fn replace(&mut self, key: Key<'_>, value: Value, deadline: Deadline) -> Option<Entry> {
+    /// Stores a value and gives the entry that it replaces, if it did not overwrite it.
+    fn replace(
+        &mut self,
+        key: Key<'_>,
+        value: NewValue<'_>,
+        deadline: Deadline,
+        former: Former,
+    ) -> Option<Entry> {
         let moment = self.moment;
         self.effects.changing = true;
         if matches!(deadline, Deadline::At(deadline_ms) if deadline_ms <= moment.now_ms) {
             // To a client it was stored and expired at once.
             self.effects.expired += 1;
-            self.effects.garbage.values.push(value);
+            if let NewValue::Owned(value) = value {
+                self.effects.garbage.values.push(value);
+            }
             self.remove_expired(key);
             let former = self.take_stored(key);
             self.note_changes(key, 1);
@@ -379,21 +387,22 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
         let keyspace = self.locked.keyspace;
         let hasher = |key: &[u8]| keyspace.hash(key);
-        self.note_deadline(key, value.as_ref().earliest_deadline_ms());
-        self.note_ready(key, value.as_ref().kind());
-        let replaced = self.database(key).store(key, value, deadline, moment, hasher);
+        self.note_deadline(key, value.earliest_deadline_ms());
+        self.note_ready(key, value.kind());
+        let stored = self.database(key).store(key, value, deadline, former, moment, hasher);
         self.note_deadline(key, deadline.after(None));
-        let (former, expired) = match replaced {
-            Some(replaced) if replaced.was_expired => (None, Some(replaced.entry)),
-            Some(replaced) => (Some(replaced.entry), None),
-            None => (None, None),
+        let (is_new, former) = match stored {
+            Stored::New => (true, None),
+            Stored::Over => (false, None),
+            Stored::For(entry) => (false, Some(entry)),
+            Stored::ForExpired(entry) => {
+                self.effects.expired += 1;
+                self.effects.garbage.entries.push(entry);
+                self.tell(key, EventName::EXPIRED);
+                (true, None)
+            }
         };
-        if let Some(entry) = expired {
-            self.effects.expired += 1;
-            self.effects.garbage.entries.push(entry);
-            self.tell(key, EventName::EXPIRED);
-        }
-        if former.is_none() {
+        if is_new {
             self.tell(key, EventName::NEW);
         }
         self.note_changes(key, 1);

@@ -8,8 +8,8 @@ const HEADER_BYTES: usize = 8;
 /// A set of 64-bit integers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Intset {
-    /// Always a valid integer set.
-    bytes: Vec<u8>,
+    /// Always a valid integer set. Without spare room: most sets of integers are small and many.
+    bytes: Box<[u8]>,
 }
 
 impl Default for Intset {
@@ -27,7 +27,7 @@ impl std::fmt::Debug for Intset {
 impl Intset {
     /// An empty set.
     pub fn new() -> Self {
-        Self { bytes: vec![2, 0, 0, 0, 0, 0, 0, 0] }
+        Self { bytes: [2, 0, 0, 0, 0, 0, 0, 0].into() }
     }
 
     /// The set in Redis's format.
@@ -43,7 +43,7 @@ impl Intset {
         if !matches!(width, 2 | 4 | 8) || u64::try_from(bytes.len()) != Ok(length) {
             return None;
         }
-        let set = Self { bytes };
+        let set = Self { bytes: bytes.into() };
         set.iter().is_sorted_by(|a, b| a < b).then_some(set)
     }
 
@@ -59,7 +59,7 @@ impl Intset {
 
     /// Bytes allocated.
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.len()
     }
 
     fn width(&self) -> usize {
@@ -109,13 +109,13 @@ impl Intset {
         let Err(index) = self.search(value) else { return false };
         let width = self.width();
         let at = HEADER_BYTES + index * width;
-        if self.bytes.capacity() - self.bytes.len() < width {
-            self.bytes.reserve_exact(width + self.bytes.len() / 8);
-        }
-        let length = self.bytes.len();
-        self.bytes.resize(length + width, 0);
-        self.bytes.copy_within(at..length, at + width);
-        self.bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+        let length = bytes.len();
+        bytes.reserve_exact(width);
+        bytes.resize(length + width, 0);
+        bytes.copy_within(at..length, at + width);
+        bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        self.bytes = bytes.into();
         self.write_count();
         true
     }
@@ -124,7 +124,10 @@ impl Intset {
     pub fn remove(&mut self, value: i64) -> bool {
         let Ok(index) = self.search(value) else { return false };
         let at = HEADER_BYTES + index * self.width();
-        self.bytes.drain(at..at + self.width());
+        let width = self.width();
+        let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+        bytes.drain(at..at + width);
+        self.bytes = bytes.into();
         self.write_count();
         true
     }
@@ -136,7 +139,7 @@ impl Intset {
         for value in self.iter() {
             bytes.extend_from_slice(&value.to_le_bytes()[..width]);
         }
-        self.bytes = bytes;
+        self.bytes = bytes.into();
     }
 
     fn write_count(&mut self) {

@@ -13,8 +13,9 @@ use std::ops::Range;
 /// happens, and finding an index means counting nodes, not elements.
 #[derive(Debug, Clone, Default)]
 pub struct List {
-    /// No node is empty.
-    nodes: VecDeque<Node>,
+    /// No node is empty. Behind a pointer, so that a list is no larger than other values.
+    #[allow(clippy::box_collection, reason = "the deque itself is large for a value")]
+    nodes: Box<VecDeque<Node>>,
     len: usize,
     /// Whether the list has outgrown one listpack (encoding `quicklist`).
     outgrown: bool,
@@ -151,7 +152,7 @@ impl List {
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let nodes: usize = self.nodes.iter().map(Node::heap_bytes).sum();
-        nodes + self.nodes.capacity() * size_of::<Node>()
+        size_of_val(&*self.nodes) + nodes + self.nodes.capacity() * size_of::<Node>()
     }
 
     /// A list of elements whose number is not known beforehand: its encoding goes by the outcome alone.
@@ -170,7 +171,8 @@ impl List {
         let is_used = |node: &Node| !matches!(node, Node::Packed(pack) if pack.is_empty());
         let nodes: VecDeque<Node> = nodes.into_iter().filter(is_used).collect();
         let len = nodes.iter().map(Node::len).sum();
-        Self { nodes, len, outgrown: true }.with_encoding_by_size(NodeLimit::new(limits))
+        Self { nodes: Box::new(nodes), len, outgrown: true }
+            .with_encoding_by_size(NodeLimit::new(limits))
     }
 
     /// The parts that the list consists of.
@@ -232,7 +234,10 @@ impl List {
         };
         match node {
             Some(node) if !outgrown || node.has_room(element, limit) => node.push(end, element),
-            _ => {
+            full => {
+                if let Some(Node::Packed(pack)) = full {
+                    pack.shrink();
+                }
                 let node = Node::new(element, limit);
                 match end {
                     End::Left => self.nodes.push_front(node),
@@ -302,7 +307,7 @@ impl List {
         };
         self.len -= count;
         self.settle(limits);
-        Self { nodes, len: count, outgrown: true }
+        Self { nodes: Box::new(nodes), len: count, outgrown: true }
     }
 
     /// Makes an element the first of its node; gives the node's number.

@@ -297,11 +297,19 @@ impl Listpack {
         self.count_more(1);
     }
 
-    /// Grows by an eighth at least: packs stay within bounds, and most of them never grow again.
+    /// Makes room: exactly what is needed in a small pack, of which there may be very many, and in a
+    /// larger one an eighth more, so that it is not moved for each element.
     fn reserve(&mut self, added: usize) {
-        if self.bytes.capacity() - self.bytes.len() < added {
-            self.bytes.reserve_exact(added + self.bytes.len() / 8);
+        let length = self.bytes.len();
+        if self.bytes.capacity() - length < added {
+            let spare = if length < limits::PACK_WITHOUT_SPARE_BYTES_MAX { 0 } else { length / 8 };
+            self.bytes.reserve_exact(added + spare);
         }
+    }
+
+    /// Gives spare room back: for a pack that will hardly grow again.
+    pub fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
     }
 
     /// Replaces the element at a position.

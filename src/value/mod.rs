@@ -26,20 +26,19 @@ pub use string::{StringRef, StringValue};
 
 use crate::error::CommandError;
 
-/// What a key holds. Collections are behind a pointer, so that a slot of the keyspace is no larger
-/// than a string needs.
+/// What a key holds.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// Bytes, or an integer kept as one.
     String(StringValue),
     /// A sequence.
-    List(Box<List>),
+    List(List),
     /// A map.
-    Hash(Box<Hash>),
+    Hash(Hash),
     /// A set.
-    Set(Box<Set>),
+    Set(Set),
     /// A set in the order of scores.
-    SortedSet(Box<SortedSet>),
+    SortedSet(SortedSet),
 }
 
 /// The name that TYPE answers.
@@ -85,6 +84,61 @@ pub enum ValueRef<'a> {
     SortedSet(&'a SortedSet),
 }
 
+/// What a key is about to hold.
+#[derive(Debug)]
+pub enum NewValue<'a> {
+    /// A string that belongs to somebody else, such as a request.
+    Lent(StringRef<'a>),
+    /// A value to keep.
+    Owned(Value),
+}
+
+impl NewValue<'_> {
+    /// Which type it is.
+    pub fn kind(&self) -> Type {
+        match self {
+            Self::Lent(_) => Type::String,
+            Self::Owned(value) => value.as_ref().kind(),
+        }
+    }
+
+    /// The string, if it is one.
+    pub fn as_string(&self) -> Option<StringRef<'_>> {
+        match self {
+            Self::Lent(string) => Some(*string),
+            Self::Owned(value) => value.as_ref().as_string().ok(),
+        }
+    }
+
+    /// When the first of its elements is due that can be so by themselves, in unix milliseconds.
+    pub fn earliest_deadline_ms(&self) -> Option<u64> {
+        match self {
+            Self::Lent(_) => None,
+            Self::Owned(value) => value.as_ref().earliest_deadline_ms(),
+        }
+    }
+
+    /// The value, copied if need be.
+    pub fn into_value(self) -> Value {
+        match self {
+            Self::Lent(string) => string.to_value().into(),
+            Self::Owned(value) => value,
+        }
+    }
+}
+
+impl<'a> From<StringRef<'a>> for NewValue<'a> {
+    fn from(string: StringRef<'a>) -> Self {
+        Self::Lent(string)
+    }
+}
+
+impl<V: Into<Value>> From<V> for NewValue<'_> {
+    fn from(value: V) -> Self {
+        Self::Owned(value.into())
+    }
+}
+
 impl Value {
     /// The same to look at.
     pub fn as_ref(&self) -> ValueRef<'_> {
@@ -109,10 +163,10 @@ impl Value {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::String(string) => string.heap_bytes(),
-            Self::List(list) => size_of::<List>() + list.heap_bytes(),
-            Self::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
-            Self::Set(set) => size_of::<Set>() + set.heap_bytes(),
-            Self::SortedSet(sorted_set) => size_of::<SortedSet>() + sorted_set.heap_bytes(),
+            Self::List(list) => list.heap_bytes(),
+            Self::Hash(hash) => hash.heap_bytes(),
+            Self::Set(set) => set.heap_bytes(),
+            Self::SortedSet(sorted_set) => sorted_set.heap_bytes(),
         }
     }
 
@@ -212,7 +266,7 @@ macro_rules! collection {
     ($($type:ident),*) => {$(
         impl From<$type> for Value {
             fn from(collection: $type) -> Self {
-                Self::$type(Box::new(collection))
+                Self::$type(collection)
             }
         }
 
@@ -222,7 +276,7 @@ macro_rules! collection {
             }
 
             fn from_value(value: Value) -> Option<Self> {
-                if let Value::$type(collection) = value { Some(*collection) } else { None }
+                if let Value::$type(collection) = value { Some(collection) } else { None }
             }
 
             fn of_mut(value: &mut Value) -> Option<&mut Self> {
@@ -238,4 +292,4 @@ macro_rules! collection {
 
 collection!(List, Hash, Set, SortedSet);
 
-const _: () = assert!(size_of::<Value>() == 24);
+const _: () = assert!(size_of::<Value>() == 32);

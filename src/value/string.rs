@@ -21,20 +21,10 @@ pub enum StringValue {
 impl StringValue {
     /// Stores bytes, as an integer if they are one.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self::integer(&bytes).unwrap_or_else(|| Self::Fixed(bytes.into_boxed_slice()))
-    }
-
-    /// Stores a copy of bytes, as an integer if they are one.
-    pub fn copied(bytes: &[u8]) -> Self {
-        Self::integer(bytes).unwrap_or_else(|| Self::Fixed(bytes.into()))
-    }
-
-    /// The integer that would be stored for these bytes, if they are one.
-    pub fn integer(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > limits::INTEGER_TEXT_BYTES_MAX {
-            return None;
+        match StringRef::new(&bytes) {
+            StringRef::Int(value) => Self::Int(value),
+            _ => Self::Fixed(bytes.into()),
         }
-        parse_integer(bytes).map(Self::Int)
     }
 
     /// The same to look at.
@@ -111,6 +101,14 @@ pub enum StringRef<'a> {
 }
 
 impl<'a> StringRef<'a> {
+    /// Bytes to be stored whole, as an integer if they are one.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        if bytes.len() > limits::INTEGER_TEXT_BYTES_MAX {
+            return Self::Fixed(bytes);
+        }
+        parse_integer(bytes).map_or(Self::Fixed(bytes), Self::Int)
+    }
+
     /// The bytes; digits are made when it is an integer.
     pub fn bytes(self) -> Cow<'a, [u8]> {
         match self {
@@ -188,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_string_that_was_changed_in_place_is_raw() {
-        let mut string = StringValue::copied(b"12");
+        let mut string = StringRef::new(b"12").to_value();
         assert_eq!(string.as_ref().encoding(), "int");
         string.append(b"3");
         let changed = string.as_ref();

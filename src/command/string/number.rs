@@ -48,21 +48,20 @@ pub(super) fn incrbyfloat<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'
         former.checked_add(by).ok_or(CommandError::INCREMENT_NOT_FINITE).map(|sum| sum.to_string())
     };
     // Redis keeps the text as it is: `int` is what it was, not what it is now.
-    let fixed = |text: &str| StringValue::Fixed(text.as_bytes().into());
     let sum = view.update_string(key, |string| {
         let former = match string.as_ref() {
             StringRef::Int(value) => Extended::from(value),
             other => Extended::parse(&other.bytes()).ok_or(CommandError::NotFloat)?,
         };
         let sum = add(former)?;
-        *string = fixed(&sum);
+        *string = StringRef::Fixed(sum.as_bytes()).to_value();
         Ok(sum)
     })?;
     let sum = match sum {
         Some(sum) => sum,
         None => {
             let sum = add(Extended::from(0))?;
-            view.set(key, fixed(&sum));
+            view.set(key, StringRef::Fixed(sum.as_bytes()));
             sum
         }
     };

@@ -7,7 +7,7 @@ use crate::error::CommandError;
 use crate::keyspace::{Deadline, Entry, EventName, Key, WriteView};
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Reply, Request};
-use crate::value::{StringValue, Value};
+use crate::value::{NewValue, Value};
 
 /// An option that sets a deadline.
 #[derive(Debug, PartialEq, Eq)]
@@ -307,7 +307,7 @@ pub(super) fn msetnx<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -
 fn pairs<'v>(
     args: &mut Args<'v>,
     command: &'static str,
-) -> Result<Vec<(Key<'v>, StringValue)>, CommandError> {
+) -> Result<Vec<(Key<'v>, NewValue<'v>)>, CommandError> {
     if !args.len().is_multiple_of(2) {
         return Err(CommandError::Arity(command.into()));
     }

@@ -10,7 +10,9 @@ use crate::value::listpack::{Element, Listpack, Position};
 pub(super) struct Packed {
     pack: Listpack,
     /// The deadline of each field in unix milliseconds by its place, ascending, and `NEVER` for none.
-    deadlines_ms: Option<Vec<u64>>,
+    /// Behind a pointer, so that hashes without deadlines do not pay for them.
+    #[allow(clippy::box_collection, reason = "most hashes have none")]
+    deadlines_ms: Option<Box<Vec<u64>>>,
 }
 
 /// The deadline of a field that has none.
@@ -34,8 +36,10 @@ impl Packed {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let deadlines = self.deadlines_ms.as_ref().map_or(0, Vec::capacity);
-        self.pack.heap_bytes() + deadlines * size_of::<u64>()
+        let deadlines = self.deadlines_ms.as_deref();
+        let bytes_of =
+            |deadlines: &Vec<u64>| size_of_val(deadlines) + deadlines.capacity() * size_of::<u64>();
+        self.pack.heap_bytes() + deadlines.map_or(0, bytes_of)
     }
 
     /// Where a field and its value are.
@@ -107,13 +111,17 @@ impl Packed {
     }
 
     pub(super) fn due_len(&self, now_ms: u64) -> usize {
-        let deadlines_ms = self.deadlines_ms.as_deref().unwrap_or_default();
+        let Some(deadlines_ms) = &self.deadlines_ms else { return 0 };
         deadlines_ms.partition_point(|deadline_ms| *deadline_ms <= now_ms)
     }
 
     pub(super) fn prepare_deadlines(&mut self) {
+        self.deadlines_ms_mut();
+    }
+
+    fn deadlines_ms_mut(&mut self) -> &mut Vec<u64> {
         let length = self.len();
-        self.deadlines_ms.get_or_insert_with(|| vec![NEVER; length]);
+        self.deadlines_ms.get_or_insert_with(|| Box::new(vec![NEVER; length]))
     }
 
     pub(super) fn set_deadline(&mut self, field: &[u8], deadline_ms: Option<u64>) {
@@ -122,8 +130,7 @@ impl Packed {
             return;
         }
         let deadline_ms = deadline_ms.unwrap_or(NEVER);
-        let length = self.len();
-        let deadlines_ms = self.deadlines_ms.get_or_insert_with(|| vec![NEVER; length]);
+        let deadlines_ms = self.deadlines_ms_mut();
         deadlines_ms.remove(place);
         let target = deadlines_ms.partition_point(|other_ms| *other_ms <= deadline_ms);
         deadlines_ms.insert(target, deadline_ms);
