@@ -28,7 +28,7 @@ impl Keyspace {
         let key = self.key(key);
         let index = shard_index(key.hash);
         let access = Access::with_usage(now_ms, policy, usage);
-        let entry = Entry::with_deadline(key.bytes, value, access, deadline_ms);
+        let entry = Entry::with_deadline(key.bytes, value.into(), access, deadline_ms);
         let inner_ms = entry.value().earliest_deadline_ms();
         let mut guard = self.write_shard(index);
         let database = guard.database_mut(db);
