@@ -21,7 +21,7 @@ const NOW_MS: i64 = 1_000_000;
 const FORMAT: Format = Format { compresses: true, has_checksum: true, has_field_deadlines: true };
 
 fn text(value: &str) -> Value {
-    StringValue::copied(value.as_bytes()).into()
+    StringValue::new(value.into()).into()
 }
 
 fn item<'a>(key: &'a str, value: &'a Value) -> Item<'a> {
