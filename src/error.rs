@@ -106,6 +106,9 @@ impl CommandError {
     pub const NESTED_MULTI: Self = Self::text("ERR MULTI calls can not be nested");
     /// WATCH behind MULTI.
     pub const WATCH_INSIDE_MULTI: Self = Self::text("ERR WATCH inside MULTI is not allowed");
+    /// SSUBSCRIBE behind MULTI.
+    pub const SSUBSCRIBE_INSIDE_MULTI: Self =
+        Self::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
     /// MONITOR behind MULTI.
     pub const MONITOR_INSIDE_MULTI: Self =
         Self::text("ERR MONITOR isn't allowed for DENY BLOCKING client");
@@ -465,6 +468,11 @@ impl CommandError {
              are allowed in this context"
         );
         Self::Text(Cow::Owned(text))
+    }
+
+    /// MONITOR of a command that there is not.
+    pub fn no_such_command(name: &[u8]) -> Self {
+        Self::quoting("ERR there is no command ", name, "")
     }
 
     /// CLIENT SETINFO of a value with spaces in it.

@@ -158,7 +158,7 @@ const CHANGED_IN_7_2: &[Known] = &[
 const CHANGED_IN_7_4: &[Known] = &[("arguments", &["hscan"]), ("history", &["client|kill"])];
 
 /// What our options add to Redis 7.2's.
-const OURS: &[Known] = &[("arguments", &["hscan", "set"])];
+const OURS: &[Known] = &[("arguments", &["hscan", "monitor", "set"]), ("arity", &["monitor"])];
 
 /// Names with values, in order.
 type Fields = Vec<(String, String)>;

@@ -243,8 +243,7 @@ fn quit<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
 fn reset<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
     let Context { instance, client, .. } = context;
     let instance: &Instance = instance;
-    instance.clients.remove_monitor(client.id());
-    instance.pubsub.leave(&client.record);
+    instance.forget(&client.record);
     // Messages that came before go ahead of the reply.
     client.record.send_held();
     instance.discard_transaction(client);

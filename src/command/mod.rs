@@ -31,6 +31,7 @@ mod list;
 mod list_waiting;
 mod lolwut;
 mod memory;
+mod monitor;
 mod object;
 mod pubsub;
 mod replication;

@@ -6,6 +6,7 @@
 use super::args::Args;
 use super::keys::{KeyFlags, Keys};
 use super::spec::{Arity, Context, Flags, Handler, Spec};
+use crate::error::CommandError;
 use crate::instance::{Notice, Topic};
 use crate::protocol::{Outcome, Reply};
 
@@ -219,6 +220,10 @@ fn subscribe<'v>(context: &mut Context<'_>, args: &mut Args<'v>, topic: Topic) -
         Topic::Pattern => "psubscribe",
         Topic::ShardChannel => "ssubscribe",
     };
+    // For channels Redis makes an exception inside MULTI.
+    if topic == Topic::ShardChannel && !context.client.may_wait {
+        return Err(CommandError::SSUBSCRIBE_INSIDE_MULTI);
+    }
     let confirmations = args.rest().map(|name| {
         context.instance.pubsub.subscribe(&context.client.record, topic, name);
         confirmation(context, topic, word, Reply::bulk(name))
@@ -249,8 +254,11 @@ fn unsubscribe<'v>(context: &mut Context<'_>, args: &mut Args<'v>, topic: Topic)
             confirmation(context, topic, word, Reply::bulk(name))
         }));
     }
-    // Nothing comes from a channel behind the confirmation that it was left.
-    context.client.record.send_held();
+    // Nothing comes from a channel behind the confirmation that it was left; but what a transaction
+    // has sent to its own client comes behind all of its replies.
+    if context.client.may_wait {
+        context.client.record.send_held();
+    }
     Ok(confirmed(context, confirmations))
 }
 

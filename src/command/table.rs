@@ -4,7 +4,7 @@ use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
     hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, list_waiting, lolwut,
-    memory, object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set,
+    memory, monitor, object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set,
     sorted_set_algebra, sorted_set_range, sorted_set_waiting, string, transaction,
 };
 use crate::keyspace::EventName;
@@ -38,7 +38,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Server, database::COMMANDS),
     (Group::Connection, connection::COMMANDS),
     (Group::Connection, client::COMMANDS),
-    (Group::Server, client::MONITOR_COMMANDS),
+    (Group::Server, monitor::COMMANDS),
     (Group::Server, introspection::COMMANDS),
     (Group::Server, server::COMMANDS),
     (Group::Server, lolwut::COMMANDS),

@@ -1,7 +1,7 @@
 //! What is told of a command that has run: to the statistics, the slow log, and those who monitor.
 
 use crate::command::{Flags, Found};
-use crate::instance::{Client, Instance, LatencyEvent, SlowEntry};
+use crate::instance::{Client, Instance, LatencyEvent, Notice, Seen, Shown, SlowEntry};
 use crate::protocol::Request;
 use std::time::Duration;
 
@@ -46,8 +46,26 @@ fn note_if_slow(
     instance.slowlog.push(entry, client.settings.slowlog_max_len);
 }
 
+/// Notes that those who monitor are to be shown a command that has run.
+pub(super) fn show(
+    instance: &Instance,
+    client: &mut Client,
+    found: Found,
+    request: &Request,
+    took: Duration,
+) {
+    let name_words = if found.container.is_some() { 2 } else { 1 };
+    let (id, db, command) = (client.id(), client.db, found.id);
+    let to =
+        instance.monitors.watching(&Seen { client: id, db, command, name_words, took, request });
+    if !to.is_empty() {
+        let line = Notice::line(&monitor_line(instance, client, request));
+        client.shown.push(Shown { line, to });
+    }
+}
+
 /// One command as MONITOR shows it.
-pub(super) fn monitor_line(instance: &Instance, client: &Client, request: &Request) -> Vec<u8> {
+fn monitor_line(instance: &Instance, client: &Client, request: &Request) -> Vec<u8> {
     let now_us = instance.clock.now_us();
     let (seconds, micros) = (now_us / 1_000_000, now_us % 1_000_000);
     let mut line =

@@ -13,7 +13,7 @@ use crate::command::{Control, Flags, Found, Handler, Spec, help};
 use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, PauseMode};
 use crate::protocol::{Reply, Request, encode, encode_error};
-use account::{account, monitor_line};
+use account::{account, show};
 use refusal::{find, refuse};
 use section::{Call, Performed, Section, lock_plan, reap_seen, settle};
 use std::panic::{self, AssertUnwindSafe};
@@ -168,7 +168,7 @@ fn is_paused(instance: &Instance, client: &Client, mode: PauseMode) -> bool {
 /// Whether those who monitor are shown this command: what administrators do is nobody else's business.
 fn is_monitored(instance: &Instance, spec: &Spec) -> bool {
     let hidden = spec.flags.has(Flags::SKIP_MONITOR) || spec.flags.has(Flags::ADMIN);
-    instance.clients.has_monitors() && !hidden
+    !instance.monitors.is_empty() && !hidden
 }
 
 /// Runs an admitted command and accounts for it.
@@ -188,8 +188,7 @@ fn run(
     let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
     account(instance, client, found, request, took, succeeded);
     if monitored {
-        let line = monitor_line(instance, client, request);
-        client.monitor_lines.extend_from_slice(&line);
+        show(instance, client, found, request, took);
     }
     Execution::Done
 }

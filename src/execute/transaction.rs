@@ -1,6 +1,6 @@
 //! MULTI and what belongs to it: commands that are queued and then run as one critical section.
 
-use super::account::{account, monitor_line};
+use super::account::{account, show};
 use super::section::{Call, Performed, Section, lock_plan, reap_seen, settle};
 use super::{is_paused, waiting};
 use crate::command::{self, Control, Found, Handler};
@@ -162,9 +162,9 @@ fn perform_inside(
             }
         },
     };
-    account(instance, client, call.found, call.request, started.elapsed(), succeeded);
+    let took = started.elapsed();
+    account(instance, client, call.found, call.request, took, succeeded);
     if monitored {
-        let line = monitor_line(instance, client, call.request);
-        client.monitor_lines.extend_from_slice(&line);
+        show(instance, client, call.found, call.request, took);
     }
 }

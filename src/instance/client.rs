@@ -1,6 +1,7 @@
 //! What is known of a client: what its own thread keeps, and what others may see and do.
 
 use super::gauge::{Gauge, Switch};
+use super::monitor::Shown;
 use super::notice::{Notice, Outgoing};
 use super::outbox::{Outbox, Put};
 use super::parked::ParkingPlace;
@@ -384,7 +385,7 @@ pub struct Client {
     /// Bytes of replies to earlier requests of the same pipeline, which go out with the next one.
     pub unsent_bytes: usize,
     /// What those who monitor are to be told once the reply is on its way.
-    pub monitor_lines: Vec<u8>,
+    pub shown: Vec<Shown>,
     /// The settings when the current request was read.
     pub settings: Arc<Settings>,
     /// How long the current command has waited, which does not count as running.
@@ -411,7 +412,7 @@ impl Client {
             closing: None,
             renamed: false,
             unsent_bytes: 0,
-            monitor_lines: Vec::new(),
+            shown: Vec::new(),
             settings,
             waited: Duration::ZERO,
             transaction: Transaction::default(),

@@ -10,6 +10,7 @@ mod janitor;
 mod latency;
 mod loading;
 mod memory;
+mod monitor;
 mod notice;
 mod outbox;
 mod parked;
@@ -33,6 +34,7 @@ pub use janitor::Janitor;
 pub use latency::{LatencyEvent, LatencyMonitor, LatencySample, LatencySeries};
 pub use loading::{LoadProgress, Loading, Phase};
 pub use memory::{DatabaseUse, MemoryUse};
+pub use monitor::{MonitorFilter, Monitors, Seen, Shown};
 pub use notice::{Notice, Outgoing};
 pub use outbox::{Outbox, Put};
 pub use parked::ParkedCall;
@@ -65,6 +67,8 @@ pub struct Instance {
     pub clock: Clock,
     /// Who is connected.
     pub clients: Registry,
+    /// Who sees what they run.
+    pub monitors: Monitors,
     /// What they subscribe to.
     pub pubsub: PubSub,
     /// For whom others have something to send.
@@ -108,6 +112,7 @@ impl Instance {
             config: Config::new(settings),
             clock,
             clients: Registry::default(),
+            monitors: Monitors::default(),
             pubsub: PubSub::default(),
             post: Arc::default(),
             pause: Pause::default(),
@@ -210,8 +215,14 @@ impl Instance {
     /// Ends a client's connection, whatever it does. `false` if it was gone already.
     pub fn kill(&self, id: u64) -> bool {
         let Some(record) = self.clients.kill(id) else { return false };
-        self.pubsub.leave(&record);
+        self.forget(&record);
         true
+    }
+
+    /// Sends a client nothing any more.
+    pub fn forget(&self, record: &ClientRecord) {
+        self.monitors.remove(record.id);
+        self.pubsub.leave(record);
     }
 
     /// Disconnects clients for which too much has waited for too long.

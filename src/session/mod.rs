@@ -256,10 +256,9 @@ impl<'s, 'e> Session<'s, 'e> {
 
     /// Does what a command asked for beyond its reply.
     fn follow_up(&mut self) -> io::Result<()> {
-        if !self.client.monitor_lines.is_empty() {
+        if !self.client.shown.is_empty() {
             let limits = &self.client.settings.client_output_buffer_limit;
-            self.instance.clients.tell_monitors(&self.client.monitor_lines, limits);
-            self.client.monitor_lines.clear();
+            self.instance.monitors.show(self.client.shown.drain(..), limits);
         }
         if mem::take(&mut self.client.renamed) {
             name_thread(&self.client.record);
@@ -272,8 +271,7 @@ impl<'s, 'e> Session<'s, 'e> {
     fn end(&mut self) {
         self.instance.discard_transaction(&mut self.client);
         let record = &self.client.record;
-        self.instance.clients.remove_monitor(record.id);
-        self.instance.pubsub.leave(record);
+        self.instance.forget(record);
         if let Err(error) = self.reader.get_mut().empty_outbox() {
             log::debug!("Connection {}: {error}", record.peer);
         }

@@ -1,4 +1,4 @@
-//! CLIENT and MONITOR: who is connected, and how one client acts on others.
+//! CLIENT: who is connected, and how one client acts on others.
 //!
 //! CLIENT TRACKING and CLIENT CACHING are not built and hence unknown subcommands; GETREDIR and
 //! TRACKINGINFO answer what they answer for a client that does not track.
@@ -28,17 +28,6 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
     summary: "A container for client connection commands.",
     complexity: "Depends on subcommand.",
     subcommands: SUBCOMMANDS,
-    ..Spec::REST
-}];
-
-pub(super) const MONITOR_COMMANDS: &[Spec] = &[Spec {
-    name: "MONITOR",
-    arity: Arity::exactly(1),
-    handler: Handler::Client(monitor),
-    flags: Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::LOADING).and(Flags::STALE),
-    since: "1.0.0",
-    summary: "Listens for all requests received by the server in real-time.",
-    complexity: "",
     ..Spec::REST
 }];
 
@@ -433,15 +422,4 @@ fn trackinginfo<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
         entry("redirect", Reply::Int(-1)),
         entry("prefixes", Reply::Array(vec![])),
     ]))
-}
-
-fn monitor<'v>(context: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
-    if context.client.record.monitor.is_on() {
-        return Ok(Reply::Nothing);
-    }
-    if !context.client.may_wait {
-        return Err(CommandError::MONITOR_INSIDE_MULTI);
-    }
-    context.instance.clients.add_monitor(context.client.record.clone());
-    Ok(Reply::Ok)
 }
