@@ -4,7 +4,7 @@ use super::args::Args;
 use super::keys::{KeyFlags, Keys};
 use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
-use crate::keyspace::{Deadline, ReadView, Usage, WriteView};
+use crate::keyspace::{ReadView, Usage, WriteView};
 use crate::persist::{self, PayloadError};
 use crate::protocol::{Outcome, Reply};
 
@@ -28,6 +28,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 /// What servers of a cluster send each other.
 pub(super) const CLUSTER_COMMANDS: &[Spec] = &[Spec {
     name: "RESTORE-ASKING",
+    event: "restore",
     flags: RESTORE.flags.and(Flags::ASKING).and(Flags::SYSTEM),
     since: "3.0.0",
     summary: "An internal command for migrating keys in a cluster.",
@@ -114,8 +115,7 @@ fn restore<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<
         view.remove(key);
         return Ok(Reply::Ok);
     }
-    view.store(key, value, deadline_ms.map_or(Deadline::Never, Deadline::At));
-    view.set_usage(key, usage);
+    view.restore(key, value, deadline_ms, usage);
     Ok(Reply::Ok)
 }
 

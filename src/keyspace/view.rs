@@ -474,6 +474,14 @@ impl<'l, 'k> WriteView<'l, 'k> {
         true
     }
 
+    /// Puts a key over whatever is there, as it was kept elsewhere. Its deadline lies in the future.
+    pub fn restore(&mut self, key: Key<'_>, value: Value, deadline_ms: Option<u64>, usage: Usage) {
+        let Moment { now_ms, access, .. } = self.moment;
+        let access = Access::with_usage(now_ms, access.policy, usage);
+        self.put(key, Entry::with_deadline(key.bytes, value.into(), access, deadline_ms));
+        self.note_changes(key, 1);
+    }
+
     /// Puts an entry over whatever is there, of which the caller takes note.
     fn put(&mut self, key: Key<'_>, entry: Entry) {
         self.remove_expired(key);
@@ -487,14 +495,6 @@ impl<'l, 'k> WriteView<'l, 'k> {
     pub fn touch(&mut self, key: Key<'_>) -> bool {
         self.remove_expired(key);
         self.entry(key).map(|entry| self.moment.touch(&entry.access)).is_some()
-    }
-
-    /// Lets a key that was stored right now be used as it was elsewhere.
-    pub fn set_usage(&mut self, key: Key<'_>, usage: Usage) {
-        let moment = self.moment;
-        if let Some(entry) = self.database(key).get_mut(key) {
-            entry.access = Access::with_usage(moment.now_ms, moment.access.policy, usage);
-        }
     }
 
     /// Sets a key's deadline in unix milliseconds; whether the key is there. A deadline that has
