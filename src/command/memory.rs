@@ -86,14 +86,18 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
 }];
 
 fn usage<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
-    let key = args.key()?;
+    const SAMPLES_DEFAULT: usize = 5;
+    let (key, mut samples) = (args.key()?, SAMPLES_DEFAULT);
     while !args.is_empty() {
-        // The size of a collection is known without samples; the number is still checked.
-        if !args.word("SAMPLES") || args.is_empty() || args.integer()? < 0 {
+        if !args.word("SAMPLES") || args.is_empty() {
             return Err(CommandError::Syntax);
         }
+        samples = match args.integer()? {
+            0 => usize::MAX,
+            count => usize::try_from(count).map_err(|_| CommandError::Syntax)?,
+        };
     }
-    Ok(view.entry(key).map_or(Reply::Null, |entry| Reply::count(entry.memory_bytes())))
+    Ok(view.entry(key).map_or(Reply::Null, |entry| Reply::count(entry.memory_bytes(samples))))
 }
 
 fn malloc_stats<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {

@@ -266,12 +266,13 @@ impl Entry {
         }
     }
 
-    /// Bytes of the entry and of what it owns.
-    pub fn memory_bytes(&self) -> usize {
+    /// Bytes of the entry and of what it owns; what the elements of a large collection take is estimated
+    /// from so many of them.
+    pub fn memory_bytes(&self, samples: usize) -> usize {
         let owned = match &self.body {
             Body::Joined(bytes) => bytes.len(),
             Body::Apart(apart) => {
-                size_of::<Apart>() + apart.head.heap_bytes() + apart.value.heap_bytes()
+                size_of::<Apart>() + apart.head.heap_bytes() + apart.value.heap_bytes(samples)
             }
         };
         size_of::<Self>() + owned

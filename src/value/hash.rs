@@ -96,11 +96,11 @@ impl Hash {
         matches!(self.fields, Fields::Packed(_))
     }
 
-    /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
+    /// Bytes on the heap, of which fields and values are estimated from so many of them.
+    pub fn heap_bytes(&self, samples: usize) -> usize {
         match &self.fields {
             Fields::Packed(packed) => packed.heap_bytes(),
-            Fields::Table(table) => table.heap_bytes(),
+            Fields::Table(table) => table.heap_bytes(samples),
         }
     }
 

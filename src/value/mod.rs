@@ -159,14 +159,15 @@ impl Value {
         }
     }
 
-    /// Bytes on the heap behind this value, as far as they can be known without the allocator.
-    pub fn heap_bytes(&self) -> usize {
+    /// Bytes on the heap behind this value, as far as they can be known without the allocator; what the
+    /// elements of a large collection take is estimated from so many of them.
+    pub fn heap_bytes(&self, samples: usize) -> usize {
         match self {
             Self::String(string) => string.heap_bytes(),
             Self::List(list) => list.heap_bytes(),
-            Self::Hash(hash) => hash.heap_bytes(),
-            Self::Set(set) => set.heap_bytes(),
-            Self::SortedSet(sorted_set) => sorted_set.heap_bytes(),
+            Self::Hash(hash) => hash.heap_bytes(samples),
+            Self::Set(set) => set.heap_bytes(samples),
+            Self::SortedSet(sorted_set) => sorted_set.heap_bytes(samples),
         }
     }
 
@@ -293,3 +294,54 @@ macro_rules! collection {
 collection!(List, Hash, Set, SortedSet);
 
 const _: () = assert!(size_of::<Value>() == 32);
+/// The sum over all positions of a table, as that of so many of them, evenly spread, lets expect.
+fn estimate_sum(length: usize, samples: usize, at: impl Fn(usize) -> usize) -> usize {
+    let samples = samples.min(length);
+    if samples == 0 {
+        return 0;
+    }
+    let place = |sample: usize| (sample as u128 * length as u128 / samples as u128) as usize;
+    let sum: usize = (0..samples).map(|sample| at(place(sample))).sum();
+    (sum as u128 * length as u128 / samples as u128) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_is_estimated_from_samples() {
+        let table: &[(&[usize], usize, usize)] = &[
+            (&[], 5, 0),
+            (&[7], 0, 0),
+            (&[7], 5, 7),
+            (&[1, 2, 3, 4], usize::MAX, 10),
+            (&[1, 2, 3, 4], 4, 10),
+            (&[1, 2, 3, 4], 2, 8),
+            (&[6; 1000], 5, 6000),
+            (&[6; 1000], 7, 6000),
+        ];
+        for (numbers, samples, expected) in table {
+            let found = estimate_sum(numbers.len(), *samples, |place| numbers[place]);
+            assert_eq!(found, *expected, "{samples} of {numbers:?}");
+        }
+        // Nothing overflows on the way.
+        assert_eq!(estimate_sum(1 << 40, 2, |_| 1 << 20), 1 << 60);
+    }
+
+    #[test]
+    fn the_memory_of_a_table_is_told_by_a_few_of_its_elements_as_by_all() {
+        let limits = EncodingLimits::default();
+        let members = || (0..1000).map(|number: u32| format!("member:{number:04}").into_bytes());
+        let mut set = Set::for_member(b"first", &limits);
+        members().for_each(|member| assert!(set.insert(&member, &limits)));
+        let mut hash = Hash::default();
+        members().for_each(|field| assert!(hash.set(&field, b"0123456789", &limits)));
+        let mut sorted_set = SortedSet::ranked();
+        members().for_each(|member| assert!(sorted_set.insert(&member, 1.0, &limits).is_none()));
+        for value in [Value::from(set), Value::from(hash), Value::from(sorted_set)] {
+            let (few, all) = (value.heap_bytes(5), value.heap_bytes(usize::MAX));
+            assert!(all > 11_000 && few.abs_diff(all) < all / 100, "{few} of {all}");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! numbers keep the order, as Python's sortedcontainers does: insertion moves a few hundred numbers, and a
 //! tree of run lengths answers ranks. It needs about half the memory of a skip list and its dictionary.
 
+use super::estimate_sum;
 use hashbrown::HashTable;
 use std::cmp::Ordering;
 use std::collections::hash_map::RandomState;
@@ -48,9 +49,10 @@ impl Ranked {
         self.by_member.is_empty()
     }
 
-    /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
-        let members: usize = self.slots.iter().map(|slot| slot.member.len()).sum();
+    /// Bytes on the heap, of which members are estimated from so many of them.
+    pub fn heap_bytes(&self, samples: usize) -> usize {
+        let bytes_at = |slot: usize| self.slots[slot].member.len();
+        let members = estimate_sum(self.slots.len(), samples, bytes_at);
         let runs: usize = self
             .runs
             .iter()

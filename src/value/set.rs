@@ -1,5 +1,6 @@
 //! Sets: few integers sorted, few others in a listpack, many in a table with positions.
 
+use super::estimate_sum;
 use super::intset::Intset;
 use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
@@ -77,8 +78,8 @@ impl Set {
         }
     }
 
-    /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
+    /// Bytes on the heap, of which members are estimated from so many of them.
+    pub fn heap_bytes(&self, samples: usize) -> usize {
         /// What `IndexSet` keeps for a member: its hash, its place, and its share of the index.
         const SLOT_BYTES: usize =
             size_of::<u64>() + size_of::<Box<[u8]>>() + size_of::<usize>() + 1;
@@ -86,8 +87,9 @@ impl Set {
             Self::Ints(ints) => ints.heap_bytes(),
             Self::Packed(pack) => pack.heap_bytes(),
             Self::Table(table) => {
-                table.capacity() * SLOT_BYTES
-                    + table.iter().map(|member| member.len()).sum::<usize>()
+                let bytes_at =
+                    |position| table.get_index(position).map_or(0, |member| member.len());
+                table.capacity() * SLOT_BYTES + estimate_sum(table.len(), samples, bytes_at)
             }
         }
     }

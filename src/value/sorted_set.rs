@@ -91,11 +91,11 @@ impl SortedSet {
         }
     }
 
-    /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
+    /// Bytes on the heap, of which members are estimated from so many of them.
+    pub fn heap_bytes(&self, samples: usize) -> usize {
         match self {
             Self::Packed(pack) => pack.heap_bytes(),
-            Self::Ranked(ranked) => size_of::<Ranked>() + ranked.heap_bytes(),
+            Self::Ranked(ranked) => size_of::<Ranked>() + ranked.heap_bytes(samples),
         }
     }
 

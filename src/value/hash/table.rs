@@ -3,6 +3,7 @@
 //! Deadlines are kept beside it by position, so that a field without one pays nothing for them. When
 //! a field goes, the last one takes its position, and so does its deadline.
 
+use super::super::estimate_sum;
 use super::packed::Packed;
 use super::{Stored, Text};
 use crate::value::listpack::Element;
@@ -63,13 +64,16 @@ impl Table {
         self.fields.len()
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self, samples: usize) -> usize {
         /// What `IndexMap` keeps for a field: its hash, both texts' places, and its share of the index.
         const SLOT_BYTES: usize =
             size_of::<u64>() + 2 * size_of::<Box<[u8]>>() + size_of::<usize>() + 1;
         /// A line in each of the two indexes.
         const DEADLINE_BYTES: usize = 2 * size_of::<(u64, usize)>() + 1;
-        let texts: usize = self.fields.iter().map(|(field, value)| field.len() + value.len()).sum();
+        let bytes_at = |position| {
+            self.fields.get_index(position).map_or(0, |(field, value)| field.len() + value.len())
+        };
+        let texts = estimate_sum(self.fields.len(), samples, bytes_at);
         let deadlines = self.deadlines.as_ref().map_or(0, |deadlines| {
             size_of::<Deadlines>() + deadlines.in_order.len() * DEADLINE_BYTES
         });
