@@ -64,6 +64,12 @@ impl Entries {
         index.insert_unique(hash, place, |place| hasher(pages[*place as usize].key()));
     }
 
+    /// Makes room for so many more, whose keys need not be hashed again for it later.
+    pub(super) fn reserve(&mut self, count: usize, hasher: impl Fn(&[u8]) -> u64) {
+        let Self { pages, index } = self;
+        index.reserve(count, |place| hasher(pages[*place as usize].key()));
+    }
+
     /// Removes the entry at a place, whose key has this hash.
     pub(super) fn remove(
         &mut self,

@@ -3,6 +3,7 @@
 use super::access::{Access, AccessPolicy, Usage};
 use super::entry::Entry;
 use super::{Keyspace, shard_index};
+use crate::limits;
 use crate::value::Value;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,18 @@ pub struct Restored<'a> {
 }
 
 impl Keyspace {
+    /// Makes room for so many keys of one database, so that tables need not grow step by step.
+    pub fn reserve(&self, db: usize, count: usize) {
+        let of_shard = count / limits::SHARD_COUNT;
+        if of_shard <= limits::TABLE_SLOTS_KEPT {
+            return;
+        }
+        for shard in 0..limits::SHARD_COUNT {
+            let mut guard = self.write_shard(shard);
+            guard.database_mut(db).reserve(of_shard, |key| self.hash(key));
+        }
+    }
+
     /// Puts a key in, unless there is one of that name: whether there was none. Nobody hears of it,
     /// and the reaper is to be rung once all keys are in.
     pub fn restore(&self, restored: Restored<'_>, now_ms: u64, policy: AccessPolicy) -> bool {

@@ -271,6 +271,11 @@ impl Database {
         if was_expired { Stored::ForExpired(former) } else { Stored::For(former) }
     }
 
+    /// Makes room for so many more entries.
+    pub(super) fn reserve(&mut self, count: usize, hasher: impl Fn(&[u8]) -> u64) {
+        self.entries.reserve(count, hasher);
+    }
+
     /// Stores an entry whose key is known to be absent.
     pub(super) fn insert_absent(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&[u8]) -> u64) {
         self.deadlines.change(hash, None, entry.deadline_ms());

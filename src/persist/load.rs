@@ -48,6 +48,7 @@ pub struct Loader<R> {
     decoder: Decoder,
     header: Header,
     db: usize,
+    announced: Option<(usize, u64)>,
     passes_over_foreign: bool,
     state: State,
 }
@@ -92,6 +93,7 @@ impl<R: Read> Loader<R> {
             decoder: Decoder::new(limits),
             header,
             db: 0,
+            announced: None,
             passes_over_foreign: false,
             state: State::Reading,
         })
@@ -110,6 +112,12 @@ impl<R: Read> Loader<R> {
     /// How many bytes were read.
     pub fn offset(&self) -> u64 {
         self.reader.position()
+    }
+
+    /// A database of which the file has said since the last call how many keys it has, and a number
+    /// that is no higher than there are bytes for.
+    pub fn take_announced(&mut self) -> Option<(usize, u64)> {
+        self.announced.take()
     }
 
     /// How many bytes follow the end, if the length of the source is known.
@@ -137,7 +145,11 @@ impl<R: Read> Loader<R> {
                     let beyond = |_| self.reader.damage(format!("there is no database {db}"));
                     self.db = usize::try_from(db).map_err(beyond)?;
                 }
-                opcode::RESIZE => self.skip_lengths(2)?,
+                opcode::RESIZE => {
+                    let keys = self.reader.length()?;
+                    self.reader.length()?;
+                    self.announced = Some((self.db, self.possible_keys(keys)));
+                }
                 opcode::SLOT_INFO => self.skip_lengths(3)?,
                 opcode::AUX => {
                     let pair = (self.reader.owned_string()?, self.reader.owned_string()?);
@@ -152,6 +164,12 @@ impl<R: Read> Loader<R> {
                 kind => return self.key(kind, before).map(Some),
             }
         }
+    }
+
+    /// Not more keys than there are bytes for.
+    fn possible_keys(&self, announced: u64) -> u64 {
+        let left = self.reader.left().unwrap_or(0);
+        announced.min(left / KEY_BYTES_MIN)
     }
 
     fn skip_lengths(&mut self, count: usize) -> Loaded<()> {
@@ -224,6 +242,8 @@ impl<R: Read> Loader<R> {
     }
 }
 
+/// Kind, name and value of a key take a byte at least.
+const KEY_BYTES_MIN: u64 = 3;
 /// How much of a library's first line an error shows.
 const SHOWN_BYTES_MAX: usize = 128;
 

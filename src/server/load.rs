@@ -76,6 +76,8 @@ impl Snapshot {
         let policy = AccessPolicy::new(&settings);
         let text = |error: LoadError| error.to_string();
         let mut loader = Loader::new(self.file, self.length, limits).map_err(text)?;
+        // Keys are past their deadline at the start, or they are loaded.
+        let now_ms = instance.now_ms();
         let mut next = loader.next();
         // What the file says about itself stands before its first key.
         log_header(loader.header(), &instance.clock);
@@ -83,7 +85,10 @@ impl Snapshot {
             if instance.stop.is_requested() {
                 return Ok(());
             }
-            match take(instance, record.map_err(text)?, policy)? {
+            if let Some((db, count)) = loader.take_announced() {
+                reserve(instance, db, count);
+            }
+            match take(instance, record.map_err(text)?, now_ms, policy)? {
                 Taken::Stored => instance.loading.note_key(loader.offset(), false),
                 Taken::Expired => instance.loading.note_key(loader.offset(), true),
                 Taken::Skipped => {}
@@ -104,7 +109,18 @@ enum Taken {
     Skipped,
 }
 
-fn take(instance: &Instance, record: Record, policy: AccessPolicy) -> Result<Taken, String> {
+fn reserve(instance: &Instance, db: usize, count: u64) {
+    if db < instance.keyspace.database_count() {
+        instance.keyspace.reserve(db, usize::try_from(count).unwrap_or(0));
+    }
+}
+
+fn take(
+    instance: &Instance,
+    record: Record,
+    now_ms: u64,
+    policy: AccessPolicy,
+) -> Result<Taken, String> {
     let Record { db, key, deadline_ms, usage, content, .. } = record;
     let shown = || format!("key \"{}\" of database {db}", key.escape_ascii());
     let count = instance.keyspace.database_count();
@@ -122,7 +138,6 @@ fn take(instance: &Instance, record: Record, policy: AccessPolicy) -> Result<Tak
         }
         Content::Foreign(name) => return Err(format!("{} is a {name}", shown())),
     };
-    let now_ms = instance.now_ms();
     let deadline_ms = match deadline_ms {
         // One before 1970 has passed as well.
         Some(deadline_ms) => match u64::try_from(deadline_ms) {
