@@ -122,6 +122,8 @@ pub const PACK_WITHOUT_SPARE_BYTES_MAX: usize = 1024;
 /// A string that was stored whole stands behind its key if both and a deadline take no more than this:
 /// larger ones are moved from the request, not copied.
 pub const JOINED_BYTES_MAX: usize = 1024;
+/// The same for a set of integers, which is copied whenever it changes.
+pub const JOINED_SET_BYTES_MAX: usize = 256;
 /// Longest text that can be a 64-bit integer, sign included.
 pub const INTEGER_TEXT_BYTES_MAX: usize = 20;
 

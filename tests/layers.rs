@@ -22,7 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["value"],
     &["config"],
     &["protocol"],
-    &["error", "limits", "clock", "glob", "counted"],
+    &["error", "limits", "clock", "glob", "counted", "pages"],
 ];
 
 /// What only a thread, a socket, a file, a lock or a clock is good for.

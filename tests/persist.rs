@@ -69,7 +69,7 @@ fn contents(value: &Value) -> String {
     let mut items: Vec<String> = match value {
         Value::String(string) => vec![shown(&string.as_ref().bytes())],
         Value::List(list) => return list.iter(End::Left).map(text).collect::<Vec<_>>().join(" "),
-        Value::Set(set) => set.iter().map(text).collect(),
+        Value::Set(set) => set.as_ref().iter().map(text).collect(),
         Value::SortedSet(set) => {
             let items = set.iter_from(0);
             let items =

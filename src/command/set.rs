@@ -10,7 +10,7 @@ use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::keyspace::{Change, Key, ReadView, WriteView};
 use crate::protocol::{Outcome, Reply, Shape};
-use crate::value::{Element, EncodingLimits, Set};
+use crate::value::{Element, EncodingLimits, Set, SetRef};
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec {
@@ -218,7 +218,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     },
 ];
 
-fn all(set: &Set) -> Reply<'_> {
+fn all(set: SetRef<'_>) -> Reply<'_> {
     Reply::Stream(Shape::Set, Box::new(set.iter().map(reply)))
 }
 
@@ -247,7 +247,7 @@ fn srem<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
 
 fn scard<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let set = view.collection::<Set>(args.key()?)?;
-    Ok(Reply::count(set.map_or(0, Set::len)))
+    Ok(Reply::count(set.map_or(0, SetRef::len)))
 }
 
 fn sismember<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
@@ -307,12 +307,14 @@ fn spop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
         return Err(CommandError::Syntax);
     }
     let count = args.count()?;
-    let Some(length) = view.look_at::<Set>(key)?.map(Set::len) else { return Ok(empty_set()) };
+    let Some(length) = view.look_at::<Set>(key)?.map(SetRef::len) else { return Ok(empty_set()) };
     if count >= length {
         // The whole set is the reply, and is freed when the reply was written.
         let popped = view.take_collection::<Set>(key)?;
-        let members =
-            popped.iter().flat_map(|set| set.iter()).map(|member| member.bytes().into_owned());
+        let members = popped
+            .iter()
+            .flat_map(|set| set.as_ref().iter())
+            .map(|member| member.bytes().into_owned());
         return Ok(Reply::Set(members.map(Reply::bulk).collect()));
     }
     let popped = view.change(key, |set: &mut Set| {
@@ -370,7 +372,7 @@ fn sscan<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 }
 
 /// The sets that an operation works on, in the order of their keys; a missing key is `None`.
-type Operands<'v> = Vec<Option<&'v Set>>;
+type Operands<'v> = Vec<Option<SetRef<'v>>>;
 
 fn read_operands<'v>(
     view: &'v ReadView<'_>,
@@ -388,7 +390,7 @@ fn stored_operands<'a, 'v>(
 
 /// Shows the members that all sets have, in the order of the smallest one.
 fn intersect<'v>(operands: Operands<'v>, mut show: impl FnMut(Element<'v>) -> bool) {
-    let Some(mut sets) = operands.into_iter().collect::<Option<Vec<&Set>>>() else { return };
+    let Some(mut sets) = operands.into_iter().collect::<Option<Vec<SetRef<'_>>>>() else { return };
     sets.sort_by_key(|set| set.len());
     let Some((smallest, others)) = sets.split_first() else { return };
     for member in smallest.iter() {
@@ -400,13 +402,13 @@ fn intersect<'v>(operands: Operands<'v>, mut show: impl FnMut(Element<'v>) -> bo
 }
 
 fn union(operands: Operands<'_>, limits: &EncodingLimits) -> Set {
-    collect(operands.into_iter().flatten().flat_map(Set::iter), limits)
+    collect(operands.into_iter().flatten().flat_map(SetRef::iter), limits)
 }
 
 fn difference(operands: Operands<'_>, limits: &EncodingLimits) -> Set {
     let mut operands = operands.into_iter();
     let Some(first) = operands.next().flatten() else { return collect(std::iter::empty(), limits) };
-    let others: Vec<&Set> = operands.flatten().collect();
+    let others: Vec<SetRef<'_>> = operands.flatten().collect();
     // Looking every member up in the others is cheap unless these are many and small.
     let lookups = first.len().saturating_mul(others.len()) / 2;
     if lookups <= first.len() + others.iter().map(|set| set.len()).sum::<usize>() {
@@ -416,12 +418,12 @@ fn difference(operands: Operands<'_>, limits: &EncodingLimits) -> Set {
         };
         return collect(first.iter().filter(stays), limits);
     }
-    let mut result = first.clone();
+    let mut result = first.to_value();
     for member in others.iter().flat_map(|set| set.iter()) {
         result.remove(&member.bytes());
     }
     // In the encoding that suits what is left.
-    collect(result.iter(), limits)
+    collect(result.as_ref().iter(), limits)
 }
 
 fn collect<'a>(mut members: impl Iterator<Item = Element<'a>>, limits: &EncodingLimits) -> Set {
@@ -434,7 +436,7 @@ fn collect<'a>(mut members: impl Iterator<Item = Element<'a>>, limits: &Encoding
 }
 
 /// A computed set as a reply; it is freed when the reply was written.
-fn computed<'v>(set: &Set) -> Reply<'v> {
+fn computed<'v>(set: SetRef<'_>) -> Reply<'v> {
     Reply::Set(
         set.iter()
             .map(|member| match member {
@@ -477,12 +479,12 @@ fn sintercard<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 fn sunion<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let operands = read_operands(view, args.keys())?;
-    Ok(computed(&union(operands, &view.encoding_limits())))
+    Ok(computed(union(operands, &view.encoding_limits()).as_ref()))
 }
 
 fn sdiff<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let operands = read_operands(view, args.keys())?;
-    Ok(computed(&difference(operands, &view.encoding_limits())))
+    Ok(computed(difference(operands, &view.encoding_limits()).as_ref()))
 }
 
 fn sinterstore<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {

@@ -7,7 +7,7 @@ use super::spec::{Arity, Flags, Handler, Spec};
 use crate::error::CommandError;
 use crate::keyspace::{Key, ReadView, WriteView};
 use crate::protocol::{Outcome, Reply};
-use crate::value::{EncodingLimits, Set, SortedSet, ValueRef};
+use crate::value::{EncodingLimits, SetRef, SortedSet, ValueRef};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -107,7 +107,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 #[derive(Clone, Copy)]
 enum Operand<'a> {
     Missing,
-    Plain(&'a Set),
+    Plain(SetRef<'a>),
     Scored(&'a SortedSet),
 }
 

@@ -54,7 +54,10 @@ impl<R> Change<R> {
 
 impl ReadView<'_> {
     /// The collection at a key: counted as hit or miss, and its access clock moved.
-    pub fn collection<T: Collection>(&self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
+    pub fn collection<T: Collection>(
+        &self,
+        key: Key<'_>,
+    ) -> Result<Option<T::Ref<'_>>, CommandError> {
         self.get(key).map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
     }
 
@@ -66,12 +69,15 @@ impl ReadView<'_> {
 
 impl WriteView<'_, '_> {
     /// The collection at a key, to look at: counted as hit or miss, and its access clock moved.
-    pub fn collection<T: Collection>(&mut self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
+    pub fn collection<T: Collection>(
+        &mut self,
+        key: Key<'_>,
+    ) -> Result<Option<T::Ref<'_>>, CommandError> {
         self.get(key).map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
     }
 
     /// The collection at a key without any trace, together with others.
-    pub fn look_at<T: Collection>(&self, key: Key<'_>) -> Result<Option<&T>, CommandError> {
+    pub fn look_at<T: Collection>(&self, key: Key<'_>) -> Result<Option<T::Ref<'_>>, CommandError> {
         let value = self.entry(key).map(Entry::value);
         value.map(|value| T::of(value).ok_or(CommandError::WrongType)).transpose()
     }
@@ -108,9 +114,11 @@ impl WriteView<'_, '_> {
         let Some(entry) = self.stored_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
         let former_ms = entry.value().earliest_deadline_ms();
-        let collection = entry.collection_mut::<T>()?;
-        let Change { count, expired, touches, result } = change(collection)?;
-        let is_empty = collection.is_empty();
+        let (changed, is_empty) = entry.change_collection(|collection: &mut T| {
+            let changed = change(collection);
+            (changed, collection.is_empty())
+        })?;
+        let Change { count, expired, touches, result } = changed?;
         let deadline_ms = entry.value().earliest_deadline_ms();
         self.note_inner_deadline(key, former_ms, deadline_ms);
         self.note_element_changes(key, count, expired);
@@ -179,7 +187,7 @@ impl WriteView<'_, '_> {
 
     /// Gives something large away, to be freed after the locks are released. Until then it can be
     /// looked at, so that a reply shows what was taken out without a copy.
-    pub fn discard<T: Collection>(&mut self, collection: T) -> &T {
+    pub fn discard<T: Collection>(&mut self, collection: T) -> T::Ref<'_> {
         T::of(self.discard_value(collection.into()).as_ref())
             .expect("it was made from this type right here")
     }

@@ -5,8 +5,8 @@
 //! grows it would move them all.
 
 use super::entry::Entry;
-use super::pages::Pages;
 use crate::limits;
+use crate::pages::Pages;
 use hashbrown::HashTable;
 
 /// Entries by the hash of their keys.

@@ -1,13 +1,16 @@
 //! A key with its value, deadline and access clock.
 //!
-//! There may be very many, so an entry takes as little memory as it can: a short string stands behind
-//! its key in one allocation, and a deadline takes memory only where there is one.
+//! There may be very many, so an entry takes as little memory as it can: a short string and a small set
+//! of integers stand behind their key in one allocation, and a deadline takes memory only where there
+//! is one.
 
 use super::access::Access;
 use super::short::ShortBytes;
 use crate::error::CommandError;
 use crate::limits;
-use crate::value::{Collection, NewValue, StringRef, StringValue, Value, ValueRef};
+use crate::value::{
+    Collection, IntsetRef, NewValue, SetRef, StringRef, StringValue, Value, ValueRef,
+};
 
 /// One key of a database.
 ///
@@ -17,18 +20,29 @@ pub struct Entry {
     body: Body,
     /// When it was used.
     pub access: Access,
-    /// Where in a joined body the string begins.
+    /// Where in a joined body the value begins.
     head_bytes: u16,
-    /// Whether the string of a joined body is an integer of eight bytes.
-    is_integer: bool,
+    /// What the value of a joined body is.
+    form: Form,
     has_deadline: bool,
 }
 
 #[derive(Debug)]
 enum Body {
-    /// The head and behind it a string that was stored whole.
+    /// The head and behind it a value in one of the forms.
     Joined(Box<[u8]>),
     Apart(Box<Apart>),
+}
+
+/// What can be joined to a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A string that was stored whole.
+    Text,
+    /// A string that is an integer, in eight bytes.
+    Integer,
+    /// A set of integers in Redis's format.
+    Integers,
 }
 
 #[derive(Debug)]
@@ -38,6 +52,7 @@ struct Apart {
 }
 
 const DEADLINE_BYTES: usize = size_of::<u64>();
+const INTEGER_BYTES: usize = size_of::<i64>();
 
 /// These sizes are what a key costs: the last is what an allocator of 16-byte steps with a word of
 /// its own gives without waste.
@@ -68,26 +83,13 @@ impl Entry {
         let (deadline, deadline_bytes) = deadline_bytes(deadline_ms);
         let deadline = &deadline[..deadline_bytes];
         let head_bytes = deadline.len() + key.len();
-        let joins = |string: &StringRef<'_>| {
-            let string_bytes = match string {
-                StringRef::Int(_) => size_of::<i64>(),
-                StringRef::Fixed(bytes) => bytes.len(),
-                StringRef::Growing(_) => return false,
-            };
-            head_bytes + string_bytes <= limits::JOINED_BYTES_MAX
-        };
-        let string = value.as_string().filter(joins);
-        let is_integer = matches!(string, Some(StringRef::Int(_)));
-        let body = match string {
-            Some(StringRef::Int(value)) => {
-                Body::Joined([deadline, key, &value.to_le_bytes()].concat().into())
-            }
-            Some(StringRef::Fixed(bytes) | StringRef::Growing(bytes)) => {
-                Body::Joined([deadline, key, bytes].concat().into())
-            }
+        let mut integer = [0; INTEGER_BYTES];
+        let (body, form) = match Form::of(value.as_ref(), head_bytes, &mut integer) {
+            Some((form, bytes)) => (Body::Joined([deadline, key, bytes].concat().into()), form),
             None => {
                 let head = ShortBytes::joined(deadline, key);
-                Body::Apart(Box::new(Apart { head, value: value.into_value() }))
+                let apart = Apart { head, value: value.into_value() };
+                (Body::Apart(Box::new(apart)), Form::Text)
             }
         };
         Self {
@@ -95,7 +97,7 @@ impl Entry {
             access,
             // Of no use where it does not fit.
             head_bytes: u16::try_from(head_bytes).unwrap_or(0),
-            is_integer,
+            form,
             has_deadline: deadline_ms.is_some(),
         }
     }
@@ -103,22 +105,20 @@ impl Entry {
     /// The same value, deadline and access clock under another name.
     pub(super) fn renamed(mut self, key: &[u8]) -> Self {
         let (access, deadline_ms) = (std::mem::take(&mut self.access), self.deadline_ms());
-        if let Some(string) = self.joined() {
-            return Self::with_deadline(key, string.into(), access, deadline_ms);
-        }
         Self::with_deadline(key, self.into_value().into(), access, deadline_ms)
-    }
-
-    /// Takes everything but the access clock from another entry.
-    fn become_used(&mut self, mut other: Self) {
-        std::mem::swap(&mut self.access, &mut other.access);
-        *self = other;
     }
 
     fn head(&self) -> &[u8] {
         match &self.body {
             Body::Joined(bytes) => &bytes[..usize::from(self.head_bytes)],
             Body::Apart(apart) => &apart.head,
+        }
+    }
+
+    fn head_mut(&mut self) -> &mut [u8] {
+        match &mut self.body {
+            Body::Joined(bytes) => &mut bytes[..usize::from(self.head_bytes)],
+            Body::Apart(apart) => &mut apart.head,
         }
     }
 
@@ -130,51 +130,51 @@ impl Entry {
     /// What the key holds.
     pub fn value(&self) -> ValueRef<'_> {
         match &self.body {
-            Body::Joined(bytes) => ValueRef::String(self.string_in(bytes)),
+            Body::Joined(bytes) => self.form.value(&bytes[usize::from(self.head_bytes)..]),
             Body::Apart(apart) => apart.value.as_ref(),
-        }
-    }
-
-    /// The string of a joined body.
-    fn joined(&self) -> Option<StringRef<'_>> {
-        match &self.body {
-            Body::Joined(bytes) => Some(self.string_in(bytes)),
-            Body::Apart(_) => None,
-        }
-    }
-
-    fn string_in<'b>(&self, bytes: &'b [u8]) -> StringRef<'b> {
-        let string = &bytes[usize::from(self.head_bytes)..];
-        match string.first_chunk() {
-            Some(value) if self.is_integer => StringRef::Int(i64::from_le_bytes(*value)),
-            _ => StringRef::Fixed(string),
-        }
-    }
-
-    /// The value of a body that is apart.
-    fn apart_mut(&mut self) -> Option<&mut Value> {
-        match &mut self.body {
-            Body::Joined(_) => None,
-            Body::Apart(apart) => Some(&mut apart.value),
         }
     }
 
     /// What the key held.
     pub fn into_value(self) -> Value {
         match self.body {
-            Body::Joined(ref bytes) => self.string_in(bytes).to_value().into(),
+            Body::Joined(_) => self.value().to_value(),
             Body::Apart(apart) => apart.value,
         }
     }
 
-    /// The collection that the key holds, to change it.
-    pub(super) fn collection_mut<T: Collection>(&mut self) -> Result<&mut T, CommandError> {
-        self.apart_mut().and_then(T::of_mut).ok_or(CommandError::WrongType)
+    /// Changes what the key holds.
+    fn change<R>(&mut self, change: impl FnOnce(&mut Value) -> R) -> R {
+        match &mut self.body {
+            Body::Joined(_) => {
+                let mut value = self.value().to_value();
+                let result = change(&mut value);
+                self.put(value);
+                result
+            }
+            Body::Apart(apart) => {
+                let result = change(&mut apart.value);
+                let (value, integer) = (apart.value.as_ref(), &mut [0; INTEGER_BYTES]);
+                if Form::of(value, apart.head.len(), integer).is_some() {
+                    let value = std::mem::replace(&mut apart.value, StringValue::Int(0).into());
+                    self.put(value);
+                }
+                result
+            }
+        }
     }
 
-    /// Removes at most `count` elements that are due; gives their number and whether any are left.
-    pub(super) fn remove_due_elements(&mut self, now_ms: u64, count: usize) -> (usize, bool) {
-        self.apart_mut().map_or((0, true), |value| value.remove_due(now_ms, count))
+    fn put(&mut self, value: Value) {
+        if !self.overwrite(value.as_ref()) {
+            self.rebuild(value.into(), self.deadline_ms());
+        }
+    }
+
+    /// Gives the same key with the same access clock another value and another deadline.
+    fn rebuild(&mut self, value: NewValue<'_>, deadline_ms: Option<u64>) {
+        let mut other = Self::with_deadline(self.key(), value, Access::default(), deadline_ms);
+        std::mem::swap(&mut self.access, &mut other.access);
+        *self = other;
     }
 
     /// Changes the string that the key holds.
@@ -182,46 +182,29 @@ impl Entry {
         &mut self,
         change: impl FnOnce(&mut StringValue) -> R,
     ) -> Result<R, CommandError> {
-        let mut string = self.take_string()?;
-        let result = change(&mut string);
-        self.put_string(string);
-        Ok(result)
+        self.change(|value| value.as_string_mut().map(change))
     }
 
-    /// The string, to be put back.
-    fn take_string(&mut self) -> Result<StringValue, CommandError> {
-        if let Some(string) = self.joined() {
-            return Ok(string.to_value());
-        }
-        let value = self.apart_mut().ok_or(CommandError::WrongType)?;
-        Ok(std::mem::replace(value.as_string_mut()?, StringValue::Int(0)))
+    /// Changes the collection that the key holds.
+    pub(super) fn change_collection<T: Collection, R>(
+        &mut self,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<R, CommandError> {
+        self.change(|value| T::of_mut(value).map(change).ok_or(CommandError::WrongType))
     }
 
-    fn put_string(&mut self, string: StringValue) {
-        if self.overwrite(string.as_ref()) {
-            return;
-        }
-        match self.apart_mut() {
-            Some(value) if matches!(string, StringValue::Growing(_)) => *value = string.into(),
-            _ => {
-                let (access, deadline_ms) = (Access::default(), self.deadline_ms());
-                let other = Self::with_deadline(self.key(), string.into(), access, deadline_ms);
-                self.become_used(other);
-            }
-        }
+    /// Removes at most `count` elements that are due; gives their number and whether any are left.
+    pub(super) fn remove_due_elements(&mut self, now_ms: u64, count: usize) -> (usize, bool) {
+        self.change(|value| value.remove_due(now_ms, count))
     }
 
-    /// Puts a string in the place of one that takes as much; whether it does.
-    pub(super) fn overwrite(&mut self, string: StringRef<'_>) -> bool {
+    /// Puts a value in the place of one that takes as much; whether it does.
+    pub(super) fn overwrite(&mut self, value: ValueRef<'_>) -> bool {
         let Body::Joined(bytes) = &mut self.body else { return false };
-        let place = &mut bytes[usize::from(self.head_bytes)..];
-        match string {
-            StringRef::Int(value) if self.is_integer => {
-                place.copy_from_slice(&value.to_le_bytes());
-                true
-            }
-            StringRef::Fixed(bytes) if !self.is_integer && bytes.len() == place.len() => {
-                place.copy_from_slice(bytes);
+        let head_bytes = usize::from(self.head_bytes);
+        match Form::of(value, head_bytes, &mut [0; INTEGER_BYTES]) {
+            Some((form, new)) if form == self.form && head_bytes + new.len() == bytes.len() => {
+                bytes[head_bytes..].copy_from_slice(new);
                 true
             }
             _ => false,
@@ -243,26 +226,19 @@ impl Entry {
 
     /// Sets or clears the deadline. Of a stored entry only `Database` does so, whose index has to agree.
     pub(super) fn set_deadline(&mut self, deadline_ms: Option<u64>) {
-        if self.deadline_ms() == deadline_ms {
-            return;
-        }
         let (deadline, deadline_bytes) = deadline_bytes(deadline_ms);
-        let head: &mut [u8] = match &mut self.body {
-            Body::Joined(bytes) => bytes,
-            Body::Apart(apart) => &mut apart.head,
-        };
-        if let (true, Some(_)) = (self.has_deadline, deadline_ms) {
-            head[..DEADLINE_BYTES].copy_from_slice(&deadline);
-        } else if let Some(string) = self.joined() {
-            let access = Access::default();
-            let other = Self::with_deadline(self.key(), string.into(), access, deadline_ms);
-            self.become_used(other);
-        } else {
-            let head = ShortBytes::joined(&deadline[..deadline_bytes], self.key());
-            if let Body::Apart(apart) = &mut self.body {
-                apart.head = head;
+        let is_joined = matches!(self.body, Body::Joined(_));
+        match (self.has_deadline, deadline_ms) {
+            (false, None) => {}
+            (true, Some(_)) => self.head_mut()[..DEADLINE_BYTES].copy_from_slice(&deadline),
+            _ if is_joined => self.rebuild(self.value().to_value().into(), deadline_ms),
+            _ => {
+                let head = ShortBytes::joined(&deadline[..deadline_bytes], self.key());
+                if let Body::Apart(apart) = &mut self.body {
+                    apart.head = head;
+                }
+                self.has_deadline = deadline_ms.is_some();
             }
-            self.has_deadline = deadline_ms.is_some();
         }
     }
 
@@ -279,11 +255,47 @@ impl Entry {
     }
 }
 
+impl Form {
+    /// The form that a value takes behind a head of this length, with the bytes that stand there;
+    /// `integer` is room for them. `None` if the value has to be apart.
+    fn of<'v>(
+        value: ValueRef<'v>,
+        head_bytes: usize,
+        integer: &'v mut [u8; INTEGER_BYTES],
+    ) -> Option<(Self, &'v [u8])> {
+        let (form, bytes, bytes_max) = match value {
+            ValueRef::String(StringRef::Int(value)) => {
+                *integer = value.to_le_bytes();
+                (Self::Integer, &integer[..], limits::JOINED_BYTES_MAX)
+            }
+            ValueRef::String(StringRef::Fixed(bytes)) => {
+                (Self::Text, bytes, limits::JOINED_BYTES_MAX)
+            }
+            ValueRef::Set(SetRef::Ints(ints)) => {
+                (Self::Integers, ints.as_bytes(), limits::JOINED_SET_BYTES_MAX)
+            }
+            _ => return None,
+        };
+        (head_bytes + bytes.len() <= bytes_max).then_some((form, bytes))
+    }
+
+    /// The value in these bytes.
+    fn value(self, bytes: &[u8]) -> ValueRef<'_> {
+        match (self, bytes.first_chunk()) {
+            (Self::Integer, Some(value)) => {
+                ValueRef::String(StringRef::Int(i64::from_le_bytes(*value)))
+            }
+            (Self::Integers, _) => ValueRef::Set(SetRef::Ints(IntsetRef::of_bytes(bytes))),
+            (Self::Text | Self::Integer, _) => ValueRef::String(StringRef::Fixed(bytes)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::keyspace::AccessPolicy;
-    use crate::value::{EncodingLimits, Set};
+    use crate::value::{Element, EncodingLimits, Set};
 
     const LONG: [u8; 2000] = [b'x'; 2000];
 
@@ -291,6 +303,13 @@ mod tests {
         let limits = EncodingLimits::default();
         let mut set = Set::for_member(b"m", &limits);
         set.insert(b"m", &limits);
+        let ints = |count: i32| {
+            let mut ints = Set::for_member(b"0", &limits);
+            (0..count).for_each(|value| {
+                ints.insert(value.to_string().as_bytes(), &limits);
+            });
+            Value::from(ints)
+        };
         let strings = [
             StringValue::Int(i64::MIN),
             StringValue::Fixed(b"eight by".as_slice().into()),
@@ -298,7 +317,7 @@ mod tests {
             StringValue::Fixed(LONG.into()),
             StringValue::Growing(b"grown".to_vec()),
         ];
-        strings.into_iter().map(Value::from).chain([set.into()]).collect()
+        strings.into_iter().map(Value::from).chain([set.into(), ints(10), ints(500)]).collect()
     }
 
     fn entry(key: &[u8], value: Value) -> Entry {
@@ -345,6 +364,28 @@ mod tests {
     }
 
     #[test]
+    fn a_set_of_integers_grows_and_shrinks_in_any_form() {
+        let limits = EncodingLimits::default();
+        let mut entry = entry(b"key", Set::for_member(b"0", &limits).into());
+        entry.set_deadline(Some(3));
+        let mut model = std::collections::BTreeSet::new();
+        let mut rng = fastrand::Rng::with_seed(2);
+        for round in 0..2000 {
+            let value = rng.i64(0..150);
+            let member = value.to_string().into_bytes();
+            let changed = entry.change_collection(|set: &mut Set| {
+                if round < 1000 { set.insert(&member, &limits) } else { set.remove(&member) }
+            });
+            let expected = if round < 1000 { model.insert(value) } else { model.remove(&value) };
+            assert_eq!(changed, Ok(expected));
+            let ValueRef::Set(set) = entry.value() else { panic!("it is a set") };
+            let expected = model.iter().map(|value| Element::Int(*value));
+            assert_eq!(set.iter().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            assert_eq!((entry.key(), entry.deadline_ms()), (&b"key"[..], Some(3)));
+        }
+    }
+
+    #[test]
     fn only_a_string_that_takes_as_much_is_overwritten() {
         let fixed = StringRef::Fixed;
         let cases = [
@@ -358,7 +399,7 @@ mod tests {
         ];
         for (former, new, expected) in cases {
             let mut entry = entry(b"key", former.to_value().into());
-            assert_eq!(entry.overwrite(new), expected, "{former:?} {new:?}");
+            assert_eq!(entry.overwrite(ValueRef::String(new)), expected, "{former:?} {new:?}");
             let shown = if expected { new } else { former };
             assert_eq!(format!("{:?}", entry.value()), format!("String({shown:?})"));
         }

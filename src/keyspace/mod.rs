@@ -16,7 +16,6 @@ mod events;
 mod interest;
 mod locks;
 mod notes;
-mod pages;
 mod reap;
 mod restore;
 mod shard;

@@ -253,14 +253,18 @@ impl Database {
         if former == Former::Unwanted
             && !was_expired
             && former_ms.is_some() == deadline_ms.is_some()
-            && value.as_string().is_some_and(|string| entry.overwrite(string))
+            && entry.overwrite(value.as_ref())
         {
             entry.set_deadline(deadline_ms);
             moment.touch(&entry.access);
             return Stored::Over;
         }
         let former_inner_ms = entry.value().earliest_deadline_ms();
-        self.inner_deadlines.change(key.hash, former_inner_ms, value.earliest_deadline_ms());
+        self.inner_deadlines.change(
+            key.hash,
+            former_inner_ms,
+            value.as_ref().earliest_deadline_ms(),
+        );
         let access = moment.new_access();
         let mut new = Entry::with_deadline(key.bytes, value, access, deadline_ms);
         if !was_expired {

@@ -387,8 +387,8 @@ impl<'l, 'k> WriteView<'l, 'k> {
         }
         let keyspace = self.locked.keyspace;
         let hasher = |key: &[u8]| keyspace.hash(key);
-        self.note_deadline(key, value.earliest_deadline_ms());
-        self.note_ready(key, value.kind());
+        self.note_deadline(key, value.as_ref().earliest_deadline_ms());
+        self.note_ready(key, value.as_ref().kind());
         let stored = self.database(key).store(key, value, deadline, former, moment, hasher);
         self.note_deadline(key, deadline.after(None));
         let (is_new, former) = match stored {

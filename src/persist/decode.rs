@@ -221,7 +221,7 @@ fn ziplist<R: Read>(reader: &mut Reader<R>) -> Loaded<Listpack> {
 
 fn ints<R: Read>(reader: &mut Reader<R>) -> Loaded<Intset> {
     // Redis takes one without elements for damage, too.
-    let is_used = |ints: &Intset| !ints.is_empty();
+    let is_used = |ints: &Intset| !ints.as_ref().is_empty();
     pack(reader, "integer set", |bytes| Intset::from_bytes(bytes).filter(is_used))
 }
 

@@ -5,7 +5,7 @@ use super::code::{self, kind};
 use super::lzf::Compressor;
 use crate::limits;
 use crate::protocol::number::{parse_integer, write_integer};
-use crate::value::{Hash, List, Listpack, Node, Set, SortedSet, StringRef, ValueRef};
+use crate::value::{Hash, List, Listpack, Node, SetRef, SortedSet, StringRef, ValueRef};
 use std::io::{self, Write};
 
 /// Writes values; keeps its room from one to the next.
@@ -32,9 +32,9 @@ pub(super) fn kind(value: ValueRef<'_>) -> u8 {
         ValueRef::String(_) => kind::STRING,
         ValueRef::List(_) => kind::LIST_QUICKLIST_2,
         ValueRef::Set(set) => match set {
-            Set::Ints(_) => kind::SET_INTSET,
+            SetRef::Ints(_) => kind::SET_INTSET,
             // Redis 7.0 knows no sets in listpacks.
-            Set::Packed(_) | Set::Table(_) => kind::SET,
+            SetRef::Packed(_) | SetRef::Table(_) => kind::SET,
         },
         ValueRef::SortedSet(sorted_set) => match sorted_set {
             SortedSet::Packed(_) => kind::SORTED_SET_LISTPACK,
@@ -83,8 +83,8 @@ impl Encoder {
         Ok(())
     }
 
-    fn set(&mut self, set: &Set, out: &mut impl Write) -> io::Result<()> {
-        if let Set::Ints(ints) = set {
+    fn set(&mut self, set: SetRef<'_>, out: &mut impl Write) -> io::Result<()> {
+        if let SetRef::Ints(ints) = set {
             return self.string(ints.as_bytes(), out);
         }
         length(set.len() as u64, out)?;

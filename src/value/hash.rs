@@ -5,6 +5,7 @@
 //! O(log n) at most.
 
 mod packed;
+mod pair;
 mod table;
 
 use super::limits::EncodingLimits;

@@ -20,7 +20,7 @@ impl Default for Intset {
 
 impl std::fmt::Debug for Intset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
+        std::fmt::Debug::fmt(&self.as_ref(), f)
     }
 }
 
@@ -28,11 +28,6 @@ impl Intset {
     /// An empty set.
     pub fn new() -> Self {
         Self { bytes: [2, 0, 0, 0, 0, 0, 0, 0].into() }
-    }
-
-    /// The set in Redis's format.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
     }
 
     /// A set from bytes in Redis's format, if they are one: complete, ascending, without repetition.
@@ -44,17 +39,12 @@ impl Intset {
             return None;
         }
         let set = Self { bytes: bytes.into() };
-        set.iter().is_sorted_by(|a, b| a < b).then_some(set)
+        set.as_ref().iter().is_sorted_by(|a, b| a < b).then_some(set)
     }
 
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        (self.bytes.len() - HEADER_BYTES) / self.width()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.len() == HEADER_BYTES
+    /// The same to look at.
+    pub fn as_ref(&self) -> IntsetRef<'_> {
+        IntsetRef { bytes: &self.bytes }
     }
 
     /// Bytes allocated.
@@ -63,41 +53,7 @@ impl Intset {
     }
 
     fn width(&self) -> usize {
-        usize::from(self.bytes[0])
-    }
-
-    /// The element with this rank, which must be below the length.
-    pub fn get(&self, index: usize) -> i64 {
-        let width = self.width();
-        let start = HEADER_BYTES + index * width;
-        let data = &self.bytes[start..start + width];
-        let mut wide = [if data[width - 1] & 0x80 == 0 { 0 } else { 0xFF }; 8];
-        wide[..width].copy_from_slice(data);
-        i64::from_le_bytes(wide)
-    }
-
-    /// The elements in ascending order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = i64> + DoubleEndedIterator + Clone + '_ {
-        (0..self.len()).map(|index| self.get(index))
-    }
-
-    /// The rank of an element, or where it would be inserted.
-    fn search(&self, value: i64) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.get(middle).cmp(&value) {
-                std::cmp::Ordering::Equal => return Ok(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        Err(low)
-    }
-
-    /// Whether it is an element.
-    pub fn contains(&self, value: i64) -> bool {
-        self.search(value).is_ok()
+        self.as_ref().width()
     }
 
     /// Adds an element; whether it was new.
@@ -106,7 +62,7 @@ impl Intset {
         if needed > self.width() {
             self.widen(needed);
         }
-        let Err(index) = self.search(value) else { return false };
+        let Err(index) = self.as_ref().search(value) else { return false };
         let width = self.width();
         let at = HEADER_BYTES + index * width;
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();
@@ -122,7 +78,7 @@ impl Intset {
 
     /// Removes an element; whether it was there.
     pub fn remove(&mut self, value: i64) -> bool {
-        let Ok(index) = self.search(value) else { return false };
+        let Ok(index) = self.as_ref().search(value) else { return false };
         let at = HEADER_BYTES + index * self.width();
         let width = self.width();
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();
@@ -133,19 +89,101 @@ impl Intset {
     }
 
     fn widen(&mut self, width: usize) {
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + (self.len() + 1) * width);
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + (self.as_ref().len() + 1) * width);
         bytes.extend_from_slice(&(width as u32).to_le_bytes());
         bytes.extend_from_slice(&self.bytes[4..HEADER_BYTES]);
-        for value in self.iter() {
+        for value in self.as_ref().iter() {
             bytes.extend_from_slice(&value.to_le_bytes()[..width]);
         }
         self.bytes = bytes.into();
     }
 
     fn write_count(&mut self) {
-        let count =
-            u32::try_from(self.len()).expect("a set of integers is kept small by its owner");
+        let count = u32::try_from(self.as_ref().len())
+            .expect("a set of integers is kept small by its owner");
         self.bytes[4..HEADER_BYTES].copy_from_slice(&count.to_le_bytes());
+    }
+}
+
+/// A set of 64-bit integers to look at, wherever its bytes are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IntsetRef<'a> {
+    /// Always a valid integer set.
+    bytes: &'a [u8],
+}
+
+impl std::fmt::Debug for IntsetRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl<'a> IntsetRef<'a> {
+    /// The set in these bytes, which [`as_bytes`](Self::as_bytes) has given.
+    pub(crate) fn of_bytes(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// The set in Redis's format.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// A copy of its own.
+    pub fn to_owned(self) -> Intset {
+        Intset { bytes: self.bytes.into() }
+    }
+
+    /// Number of elements.
+    pub fn len(self) -> usize {
+        (self.bytes.len() - HEADER_BYTES) / self.width()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.bytes.len() == HEADER_BYTES
+    }
+
+    fn width(self) -> usize {
+        usize::from(self.bytes[0])
+    }
+
+    /// The element with this rank.
+    pub fn at(self, index: usize) -> Option<i64> {
+        (index < self.len()).then(|| self.get(index))
+    }
+
+    fn get(self, index: usize) -> i64 {
+        let width = self.width();
+        let start = HEADER_BYTES + index * width;
+        let data = &self.bytes[start..start + width];
+        let mut wide = [if data[width - 1] & 0x80 == 0 { 0 } else { 0xFF }; 8];
+        wide[..width].copy_from_slice(data);
+        i64::from_le_bytes(wide)
+    }
+
+    /// The elements in ascending order.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = i64> + DoubleEndedIterator + Clone + 'a {
+        (0..self.len()).map(move |index| self.get(index))
+    }
+
+    /// The rank of an element, or where it would be inserted.
+    fn search(self, value: i64) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.get(middle).cmp(&value) {
+                std::cmp::Ordering::Equal => return Ok(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    /// Whether it is an element.
+    pub fn contains(self, value: i64) -> bool {
+        self.search(value).is_ok()
     }
 }
 
@@ -177,10 +215,10 @@ mod tests {
                 } else {
                     assert_eq!(set.remove(value), model.remove(&value));
                 }
-                assert_eq!(set.contains(value), model.contains(&value));
+                assert_eq!(set.as_ref().contains(value), model.contains(&value));
             }
-            assert!(set.iter().eq(model.iter().copied()));
-            assert_eq!(Intset::from_bytes(set.as_bytes().to_vec()), Some(set));
+            assert!(set.as_ref().iter().eq(model.iter().copied()));
+            assert_eq!(Intset::from_bytes(set.as_ref().as_bytes().to_vec()), Some(set));
         }
     }
 

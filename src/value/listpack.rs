@@ -26,7 +26,7 @@ pub struct Listpack {
 }
 
 /// An element: bytes, or the integer whose digits they would be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Element<'a> {
     /// Bytes that are no integer.
     Bytes(&'a [u8]),

@@ -2,6 +2,7 @@
 
 pub mod bitfield;
 pub mod bits;
+mod dense;
 pub mod geohash;
 mod hash;
 pub mod hyperloglog;
@@ -16,11 +17,11 @@ mod string;
 pub mod subsequence;
 
 pub use hash::{Hash, Stored};
-pub use intset::Intset;
+pub use intset::{Intset, IntsetRef};
 pub use limits::EncodingLimits;
 pub use list::{End, List, Node};
 pub use listpack::{Element, Listpack};
-pub use set::Set;
+pub use set::{Set, SetRef};
 pub use sorted_set::SortedSet;
 pub use string::{StringRef, StringValue};
 
@@ -79,7 +80,7 @@ pub enum ValueRef<'a> {
     /// A map.
     Hash(&'a Hash),
     /// A set.
-    Set(&'a Set),
+    Set(SetRef<'a>),
     /// A set in the order of scores.
     SortedSet(&'a SortedSet),
 }
@@ -94,27 +95,11 @@ pub enum NewValue<'a> {
 }
 
 impl NewValue<'_> {
-    /// Which type it is.
-    pub fn kind(&self) -> Type {
+    /// The same to look at.
+    pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
-            Self::Lent(_) => Type::String,
-            Self::Owned(value) => value.as_ref().kind(),
-        }
-    }
-
-    /// The string, if it is one.
-    pub fn as_string(&self) -> Option<StringRef<'_>> {
-        match self {
-            Self::Lent(string) => Some(*string),
-            Self::Owned(value) => value.as_ref().as_string().ok(),
-        }
-    }
-
-    /// When the first of its elements is due that can be so by themselves, in unix milliseconds.
-    pub fn earliest_deadline_ms(&self) -> Option<u64> {
-        match self {
-            Self::Lent(_) => None,
-            Self::Owned(value) => value.as_ref().earliest_deadline_ms(),
+            Self::Lent(string) => ValueRef::String(*string),
+            Self::Owned(value) => value.as_ref(),
         }
     }
 
@@ -146,7 +131,7 @@ impl Value {
             Self::String(string) => ValueRef::String(string.as_ref()),
             Self::List(list) => ValueRef::List(list),
             Self::Hash(hash) => ValueRef::Hash(hash),
-            Self::Set(set) => ValueRef::Set(set),
+            Self::Set(set) => ValueRef::Set(set.as_ref()),
             Self::SortedSet(sorted_set) => ValueRef::SortedSet(sorted_set),
         }
     }
@@ -239,7 +224,7 @@ impl<'a> ValueRef<'a> {
             Self::String(string) => string.to_value().into(),
             Self::List(list) => list.clone().into(),
             Self::Hash(hash) => hash.clone().into(),
-            Self::Set(set) => set.clone().into(),
+            Self::Set(set) => set.to_value().into(),
             Self::SortedSet(sorted_set) => sorted_set.clone().into(),
         }
     }
@@ -252,9 +237,11 @@ impl From<StringValue> for Value {
 }
 
 /// A type that has elements, and exists only while it has some.
-pub trait Collection: Into<Value> {
+pub trait Collection: Into<Value> + 'static {
+    /// What there is to look at.
+    type Ref<'a>: Copy;
     /// The collection in a value, if it is of this type.
-    fn of(value: ValueRef<'_>) -> Option<&Self>;
+    fn of(value: ValueRef<'_>) -> Option<Self::Ref<'_>>;
     /// The collection out of a value, if it is of this type.
     fn from_value(value: Value) -> Option<Self>;
     /// The same, to change it.
@@ -264,7 +251,7 @@ pub trait Collection: Into<Value> {
 }
 
 macro_rules! collection {
-    ($($type:ident),*) => {$(
+    ($($type:ident: $look:ty),*) => {$(
         impl From<$type> for Value {
             fn from(collection: $type) -> Self {
                 Self::$type(collection)
@@ -272,7 +259,9 @@ macro_rules! collection {
         }
 
         impl Collection for $type {
-            fn of(value: ValueRef<'_>) -> Option<&Self> {
+            type Ref<'a> = $look;
+
+            fn of(value: ValueRef<'_>) -> Option<Self::Ref<'_>> {
                 if let ValueRef::$type(collection) = value { Some(collection) } else { None }
             }
 
@@ -291,7 +280,7 @@ macro_rules! collection {
     )*};
 }
 
-collection!(List, Hash, Set, SortedSet);
+collection!(List: &'a List, Hash: &'a Hash, Set: SetRef<'a>, SortedSet: &'a SortedSet);
 
 const _: () = assert!(size_of::<Value>() == 32);
 /// The sum over all positions of a table, as that of so many of them, evenly spread, lets expect.

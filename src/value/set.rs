@@ -1,12 +1,12 @@
 //! Sets: few integers sorted, few others in a listpack, many in a table with positions.
 
+use super::dense::{Dense, Item};
 use super::estimate_sum;
-use super::intset::Intset;
+use super::intset::{Intset, IntsetRef};
 use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
 use crate::counted::Counted;
 use crate::protocol::number::parse_integer;
-use indexmap::IndexSet;
 
 /// A set of byte strings with a random member in constant time.
 #[derive(Debug, Clone)]
@@ -16,11 +16,61 @@ pub enum Set {
     /// Few and short (encoding `listpack`).
     Packed(Listpack),
     /// Any (encoding `hashtable`). Behind a pointer, so that small sets do not pay for it.
-    Table(Box<IndexSet<Box<[u8]>>>),
+    Table(Box<Table>),
+}
+
+/// A set to look at. A key may keep it in another form than [`Set`].
+#[derive(Debug, Clone, Copy)]
+pub enum SetRef<'a> {
+    /// Integers only (encoding `intset`).
+    Ints(IntsetRef<'a>),
+    /// Few and short (encoding `listpack`).
+    Packed(&'a Listpack),
+    /// Any (encoding `hashtable`).
+    Table(&'a Table),
 }
 
 /// A member: bytes, or the integer whose digits they would be.
 pub type Member<'a> = Element<'a>;
+
+/// Many members in a table with positions.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    members: Dense<Kept>,
+}
+
+/// A member as a table keeps it: most integers are shorter than their digits.
+#[derive(Debug, Clone)]
+enum Kept {
+    Bytes(Box<[u8]>),
+    Int(i64),
+}
+
+const _: () = assert!(size_of::<Kept>() == 16);
+
+impl Kept {
+    fn new(member: Member<'_>) -> Self {
+        match member {
+            Element::Bytes(bytes) => Self::Bytes(bytes.into()),
+            Element::Int(value) => Self::Int(value),
+        }
+    }
+}
+
+impl Item for Kept {
+    type Key<'k> = Member<'k>;
+
+    fn key(&self) -> Member<'_> {
+        match self {
+            Self::Bytes(bytes) => Element::Bytes(bytes),
+            Self::Int(value) => Element::Int(*value),
+        }
+    }
+
+    fn has_key(&self, key: Member<'_>) -> bool {
+        self.key() == key
+    }
+}
 
 impl Set {
     /// An empty set in the encoding that suits its first member.
@@ -38,7 +88,7 @@ impl Set {
 
     /// A set of integers that was stored whole.
     pub fn from_ints(ints: Intset, limits: &EncodingLimits) -> Self {
-        let is_large = ints.len() > limits.set_max_intset_entries;
+        let is_large = ints.as_ref().len() > limits.set_max_intset_entries;
         Self::Ints(ints).outgrown(is_large)
     }
 
@@ -55,13 +105,18 @@ impl Set {
         self
     }
 
+    /// The same to look at.
+    pub fn as_ref(&self) -> SetRef<'_> {
+        match self {
+            Self::Ints(ints) => SetRef::Ints(ints.as_ref()),
+            Self::Packed(pack) => SetRef::Packed(pack),
+            Self::Table(table) => SetRef::Table(table),
+        }
+    }
+
     /// Number of members.
     pub fn len(&self) -> usize {
-        match self {
-            Self::Ints(ints) => ints.len(),
-            Self::Packed(pack) => pack.len(),
-            Self::Table(table) => table.len(),
-        }
+        self.as_ref().len()
     }
 
     /// Whether there are none.
@@ -69,37 +124,20 @@ impl Set {
         self.len() == 0
     }
 
-    /// The name that OBJECT ENCODING answers.
-    pub fn encoding(&self) -> &'static str {
-        match self {
-            Self::Ints(_) => "intset",
-            Self::Packed(_) => "listpack",
-            Self::Table(_) => "hashtable",
-        }
-    }
-
     /// Bytes on the heap, of which members are estimated from so many of them.
     pub fn heap_bytes(&self, samples: usize) -> usize {
-        /// What `IndexSet` keeps for a member: its hash, its place, and its share of the index.
-        const SLOT_BYTES: usize =
-            size_of::<u64>() + size_of::<Box<[u8]>>() + size_of::<usize>() + 1;
         match self {
             Self::Ints(ints) => ints.heap_bytes(),
             Self::Packed(pack) => pack.heap_bytes(),
             Self::Table(table) => {
-                let bytes_at =
-                    |position| table.get_index(position).map_or(0, |member| member.len());
-                table.capacity() * SLOT_BYTES + estimate_sum(table.len(), samples, bytes_at)
+                let members = &table.members;
+                let bytes_at = |position| match members.at(position) {
+                    Some(Kept::Bytes(bytes)) => bytes.len(),
+                    Some(Kept::Int(_)) | None => 0,
+                };
+                let texts = estimate_sum(members.len(), samples, bytes_at);
+                size_of::<Table>() + members.heap_bytes() + texts
             }
-        }
-    }
-
-    /// Whether it is a member.
-    pub fn contains(&self, member: &[u8]) -> bool {
-        match self {
-            Self::Ints(ints) => parse_integer(member).is_some_and(|value| ints.contains(value)),
-            Self::Packed(pack) => pack.find(member, 0, 1).is_some(),
-            Self::Table(table) => table.contains(member),
         }
     }
 
@@ -109,7 +147,7 @@ impl Set {
             Self::Ints(ints) => match parse_integer(member) {
                 Some(value) => {
                     let is_new = ints.insert(value);
-                    if is_new && ints.len() > limits.set_max_intset_entries {
+                    if is_new && ints.as_ref().len() > limits.set_max_intset_entries {
                         self.outgrow_ints(limits);
                     }
                     is_new
@@ -133,8 +171,12 @@ impl Set {
                 self.insert(member, limits)
             }
             Self::Table(table) => {
-                // A look first: a member that is there needs no allocation.
-                !table.contains(member) && table.insert(member.into())
+                let member = Element::new(member);
+                let is_new = table.members.position(member).is_none();
+                if is_new {
+                    table.members.push(Kept::new(member));
+                }
+                is_new
             }
         }
     }
@@ -142,6 +184,7 @@ impl Set {
     /// An integer set that has become too large goes on as a listpack if that is allowed to be as large.
     fn outgrow_ints(&mut self, limits: &EncodingLimits) {
         let Self::Ints(ints) = self else { return };
+        let ints = ints.as_ref();
         if ints.len() <= limits.set_max_listpack_entries
             && longest_digits(ints) <= limits.set_max_listpack_value
         {
@@ -154,6 +197,7 @@ impl Set {
     /// Makes room for a member that is no integer.
     fn leave_ints(&mut self, member: &[u8], limits: &EncodingLimits) {
         let Self::Ints(ints) = self else { return };
+        let ints = ints.as_ref();
         let fits = ints.len() < limits.set_max_listpack_entries
             && member.len() <= limits.set_max_listpack_value
             && longest_digits(ints) <= limits.set_max_listpack_value;
@@ -162,14 +206,14 @@ impl Set {
 
     fn make_pack(&mut self) {
         let mut pack = Listpack::new();
-        self.iter().for_each(|member| pack.push(&member.bytes()));
+        self.as_ref().iter().for_each(|member| pack.push(&member.bytes()));
         *self = Self::Packed(pack);
     }
 
     fn make_table(&mut self, more: usize) {
-        let mut table = IndexSet::with_capacity(self.len() + more);
-        table.extend(self.iter().map(|member| Box::from(&*member.bytes())));
-        *self = Self::Table(Box::new(table));
+        let mut members = Dense::with_capacity(self.len() + more);
+        self.as_ref().iter().for_each(|member| members.push(Kept::new(member)));
+        *self = Self::Table(Box::new(Table { members }));
     }
 
     /// Removes a member; whether it was there.
@@ -184,21 +228,9 @@ impl Set {
                 None => false,
             },
             Self::Table(table) => {
-                let removed = table.swap_remove(member);
-                if removed {
-                    shrink(table);
-                }
-                removed
+                let position = table.members.position(Element::new(member));
+                position.map(|position| table.members.swap_remove(position)).is_some()
             }
-        }
-    }
-
-    /// The member at a position, which must be below the length. Positions change when members go.
-    pub fn at(&self, position: usize) -> Option<Member<'_>> {
-        match self {
-            Self::Ints(ints) => (position < ints.len()).then(|| Element::Int(ints.get(position))),
-            Self::Packed(pack) => pack.seek(position).map(|position| pack.get(position)),
-            Self::Table(table) => table.get_index(position).map(|member| Element::Bytes(member)),
         }
     }
 
@@ -206,9 +238,9 @@ impl Set {
     pub fn remove_at(&mut self, position: usize) -> Option<Vec<u8>> {
         match self {
             Self::Ints(ints) => {
-                let value = (position < ints.len()).then(|| ints.get(position))?;
+                let value = ints.as_ref().at(position)?;
                 ints.remove(value);
-                Some(value.to_string().into_bytes())
+                Some(Element::Int(value).bytes().into_owned())
             }
             Self::Packed(pack) => {
                 let position = pack.seek(position)?;
@@ -217,19 +249,73 @@ impl Set {
                 Some(member)
             }
             Self::Table(table) => {
-                let member = table.swap_remove_index(position)?;
-                shrink(table);
-                Some(member.into_vec())
+                table.members.at(position)?;
+                Some(match table.members.swap_remove(position) {
+                    Kept::Bytes(bytes) => bytes.into_vec(),
+                    Kept::Int(value) => Element::Int(value).bytes().into_owned(),
+                })
             }
+        }
+    }
+}
+
+impl<'a> SetRef<'a> {
+    /// Number of members.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Ints(ints) => ints.len(),
+            Self::Packed(pack) => pack.len(),
+            Self::Table(table) => table.members.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name that OBJECT ENCODING answers.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            Self::Ints(_) => "intset",
+            Self::Packed(_) => "listpack",
+            Self::Table(_) => "hashtable",
+        }
+    }
+
+    /// Whether it is a member.
+    pub fn contains(self, member: &[u8]) -> bool {
+        match self {
+            Self::Ints(ints) => parse_integer(member).is_some_and(|value| ints.contains(value)),
+            Self::Packed(pack) => pack.find(member, 0, 1).is_some(),
+            Self::Table(table) => table.members.position(Element::new(member)).is_some(),
+        }
+    }
+
+    /// The member at a position, which must be below the length. Positions change when members go.
+    pub fn at(self, position: usize) -> Option<Member<'a>> {
+        match self {
+            Self::Ints(ints) => ints.at(position).map(Element::Int),
+            Self::Packed(pack) => pack.seek(position).map(|position| pack.get(position)),
+            Self::Table(table) => table.members.at(position).map(Kept::key),
+        }
+    }
+
+    /// A copy of its own.
+    pub fn to_value(self) -> Set {
+        match self {
+            Self::Ints(ints) => Set::Ints(ints.to_owned()),
+            Self::Packed(pack) => Set::Packed(pack.clone()),
+            Self::Table(table) => Set::Table(Box::new(table.clone())),
         }
     }
 
     /// The members: integers ascending, few in the order they came, many in no order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Member<'_>> + '_ {
-        let members: Box<dyn Iterator<Item = Member<'_>> + '_> = match self {
+    pub fn iter(self) -> impl ExactSizeIterator<Item = Member<'a>> + 'a {
+        let members: Box<dyn Iterator<Item = Member<'a>> + 'a> = match self {
             Self::Ints(ints) => Box::new(ints.iter().map(Element::Int)),
             Self::Packed(pack) => Box::new(pack.iter()),
-            Self::Table(table) => Box::new(table.iter().map(|member| Element::Bytes(member))),
+            Self::Table(table) => Box::new(table.members.iter().map(Kept::key)),
         };
         Counted::new(members, self.len())
     }
@@ -238,15 +324,15 @@ impl Set {
     ///
     /// Compact sets are shown whole. A table is walked from its last position to its first: a removal
     /// moves the last member into the gap, so a member that stays is never skipped.
-    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut show: impl FnMut(Member<'a>)) -> u64 {
+    pub fn scan(self, cursor: u64, count: usize, mut show: impl FnMut(Member<'a>)) -> u64 {
         let Self::Table(table) = self else {
             self.iter().for_each(show);
             return 0;
         };
-        let (positions, next) = scan_positions(cursor, count, table.len());
+        let (positions, next) = scan_positions(cursor, count, table.members.len());
         for position in positions.rev() {
-            if let Some(member) = table.get_index(position) {
-                show(Element::Bytes(member));
+            if let Some(member) = table.members.at(position) {
+                show(member.key());
             }
         }
         next
@@ -269,13 +355,7 @@ pub(super) fn scan_positions(
     (next..left, next as u64)
 }
 
-fn shrink(table: &mut IndexSet<Box<[u8]>>) {
-    if table.capacity() > 64 && table.len() < table.capacity() / 4 {
-        table.shrink_to(table.len() * 2);
-    }
-}
-
-fn longest_digits(ints: &Intset) -> usize {
+fn longest_digits(ints: IntsetRef<'_>) -> usize {
     let ends = [ints.iter().next(), ints.iter().next_back()];
     ends.into_iter().flatten().map(|value| Element::Int(value).len()).max().unwrap_or(0)
 }
@@ -310,17 +390,18 @@ mod tests {
                     5..7 => assert_eq!(set.remove(&member), model.remove(&member)),
                     _ => {
                         let position = rng.usize(..200);
-                        let at = set.at(position).map(|member| member.bytes().into_owned());
+                        let at =
+                            set.as_ref().at(position).map(|member| member.bytes().into_owned());
                         let removed = set.remove_at(position);
                         assert_eq!(at, removed);
                         assert!(removed.is_none_or(|member| model.remove(&member)));
                     }
                 }
-                assert_eq!(set.contains(&member), model.contains(&member));
+                assert_eq!(set.as_ref().contains(&member), model.contains(&member));
                 assert_eq!(set.len(), model.len());
             }
             let members: BTreeSet<Vec<u8>> =
-                set.iter().map(|member| member.bytes().into_owned()).collect();
+                set.as_ref().iter().map(|member| member.bytes().into_owned()).collect();
             assert_eq!(members, model);
         }
     }
@@ -330,14 +411,14 @@ mod tests {
         let limits = EncodingLimits::default();
         let mut set = Set::for_member(b"1", &limits);
         set.insert(b"1", &limits);
-        assert_eq!(set.encoding(), "intset");
+        assert_eq!(set.as_ref().encoding(), "intset");
         set.insert(b"a", &limits);
-        assert_eq!(set.encoding(), "listpack");
+        assert_eq!(set.as_ref().encoding(), "listpack");
         set.insert(&[b'x'; 65], &limits);
-        assert_eq!(set.encoding(), "hashtable");
+        assert_eq!(set.as_ref().encoding(), "hashtable");
         let mut ints = Set::for_member(b"1", &limits);
         (0..513).for_each(|value: i32| assert!(ints.insert(value.to_string().as_bytes(), &limits)));
-        assert_eq!(ints.encoding(), "hashtable");
+        assert_eq!(ints.as_ref().encoding(), "hashtable");
     }
 
     #[test]
@@ -353,7 +434,7 @@ mod tests {
         });
         let (mut cursor, mut shown) = (0, HashMap::<Vec<u8>, u32>::new());
         loop {
-            cursor = set.scan(cursor, 7, |member| {
+            cursor = set.as_ref().scan(cursor, 7, |member| {
                 *shown.entry(member.bytes().into_owned()).or_default() += 1
             });
             set.remove(format!("goes:{}", rng.u32(..500)).as_bytes());

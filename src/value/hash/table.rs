@@ -5,14 +5,14 @@
 
 use super::super::estimate_sum;
 use super::packed::Packed;
+use super::pair::Pair;
 use super::{Stored, Text};
-use crate::value::listpack::Element;
-use indexmap::IndexMap;
+use crate::value::dense::Dense;
 use std::collections::{BTreeSet, HashMap};
 
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    fields: IndexMap<Box<[u8]>, Box<[u8]>>,
+    fields: Dense<Pair>,
     /// `None` while no field has a deadline.
     deadlines: Option<Box<Deadlines>>,
 }
@@ -45,14 +45,13 @@ impl Deadlines {
 
 impl From<&Packed> for Table {
     fn from(packed: &Packed) -> Self {
-        let boxed = |text: Text<'_>| Box::from(&*text.bytes());
-        let mut fields = IndexMap::with_capacity(packed.len() + 1);
+        let mut fields = Dense::with_capacity(packed.len() + 1);
         let mut deadlines = Deadlines::default();
         for (field, stored) in packed.iter_stored() {
-            let (position, _) = fields.insert_full(boxed(field), boxed(stored.value));
             if let Some(deadline_ms) = stored.deadline_ms {
-                deadlines.insert(position, deadline_ms);
+                deadlines.insert(fields.len(), deadline_ms);
             }
+            fields.push(Pair::new(&field.bytes(), &stored.value.bytes()));
         }
         let is_volatile = !deadlines.in_order.is_empty();
         Self { fields, deadlines: is_volatile.then(|| Box::new(deadlines)) }
@@ -65,19 +64,14 @@ impl Table {
     }
 
     pub(super) fn heap_bytes(&self, samples: usize) -> usize {
-        /// What `IndexMap` keeps for a field: its hash, both texts' places, and its share of the index.
-        const SLOT_BYTES: usize =
-            size_of::<u64>() + 2 * size_of::<Box<[u8]>>() + size_of::<usize>() + 1;
         /// A line in each of the two indexes.
         const DEADLINE_BYTES: usize = 2 * size_of::<(u64, usize)>() + 1;
-        let bytes_at = |position| {
-            self.fields.get_index(position).map_or(0, |(field, value)| field.len() + value.len())
-        };
+        let bytes_at = |position| self.fields.at(position).map_or(0, Pair::heap_bytes);
         let texts = estimate_sum(self.fields.len(), samples, bytes_at);
         let deadlines = self.deadlines.as_ref().map_or(0, |deadlines| {
             size_of::<Deadlines>() + deadlines.in_order.len() * DEADLINE_BYTES
         });
-        self.fields.capacity() * SLOT_BYTES + texts + deadlines
+        size_of::<Self>() + self.fields.heap_bytes() + texts + deadlines
     }
 
     fn deadline_ms(&self, position: usize) -> Option<u64> {
@@ -89,22 +83,22 @@ impl Table {
     }
 
     pub(super) fn get(&self, field: &[u8]) -> Option<Stored<'_>> {
-        let (position, _, value) = self.fields.get_full(field)?;
-        Some(Stored { value: Element::Bytes(value), deadline_ms: self.deadline_ms(position) })
+        let position = self.fields.position(field)?;
+        let (_, value) = self.at(position)?;
+        Some(Stored { value, deadline_ms: self.deadline_ms(position) })
     }
 
     pub(super) fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        match self.fields.get_mut(field) {
-            Some(slot) => {
-                *slot = value.into();
-                false
-            }
-            None => self.fields.insert(field.into(), value.into()).is_none(),
+        let position = self.fields.position(field);
+        match position {
+            Some(position) => self.fields.at_mut(position).set_value(value),
+            None => self.fields.push(Pair::new(field, value)),
         }
+        position.is_none()
     }
 
     pub(super) fn remove(&mut self, field: &[u8]) -> bool {
-        let position = self.fields.get_index_of(field);
+        let position = self.fields.position(field);
         position.map(|position| self.remove_at(position)).is_some()
     }
 
@@ -117,10 +111,7 @@ impl Table {
             }
             self.drop_empty_deadlines();
         }
-        self.fields.swap_remove_index(position);
-        if self.fields.capacity() > 64 && self.fields.len() < self.fields.capacity() / 4 {
-            self.fields.shrink_to(self.fields.len() * 2);
-        }
+        self.fields.swap_remove(position);
     }
 
     fn drop_empty_deadlines(&mut self) {
@@ -128,14 +119,13 @@ impl Table {
     }
 
     pub(super) fn at(&self, position: usize) -> Option<(Text<'_>, Text<'_>)> {
-        let (field, value) = self.fields.get_index(position)?;
-        Some((Element::Bytes(field), Element::Bytes(value)))
+        self.fields.at(position).map(Pair::texts)
     }
 
     pub(super) fn iter_stored(&self) -> impl Iterator<Item = (Text<'_>, Stored<'_>)> {
-        self.fields.iter().enumerate().map(|(position, (field, value))| {
-            let (value, deadline_ms) = (Element::Bytes(value), self.deadline_ms(position));
-            (Element::Bytes(field), Stored { value, deadline_ms })
+        self.fields.iter().enumerate().map(|(position, pair)| {
+            let (field, value) = pair.texts();
+            (field, Stored { value, deadline_ms: self.deadline_ms(position) })
         })
     }
 
@@ -146,7 +136,7 @@ impl Table {
             .iter()
             .enumerate()
             .filter(move |(position, _)| !(any_due && self.is_due(*position, now_ms)));
-        live.map(|(_, (field, value))| (Element::Bytes(field), Element::Bytes(value)))
+        live.map(|(_, pair)| pair.texts())
     }
 
     pub(super) fn due_len(&self, now_ms: u64) -> usize {
@@ -154,7 +144,7 @@ impl Table {
     }
 
     pub(super) fn set_deadline(&mut self, field: &[u8], deadline_ms: Option<u64>) {
-        let Some(position) = self.fields.get_index_of(field) else { return };
+        let Some(position) = self.fields.position(field) else { return };
         match (deadline_ms, &mut self.deadlines) {
             (Some(deadline_ms), deadlines) => {
                 deadlines.get_or_insert_default().insert(position, deadline_ms);

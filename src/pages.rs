@@ -9,8 +9,8 @@ const PAGE_STEP: usize = 16;
 const _: () = assert!(PAGE_LEN.is_multiple_of(PAGE_STEP) && PAGE_STEP.is_power_of_two());
 
 /// Items with dense places from 0 on.
-#[derive(Debug)]
-pub(super) struct Pages<T> {
+#[derive(Debug, Clone)]
+pub(crate) struct Pages<T> {
     /// Each is full but the last, which is not empty.
     pages: Vec<Vec<T>>,
 }
@@ -23,7 +23,7 @@ impl<T> Default for Pages<T> {
 
 impl<T> Pages<T> {
     /// Number of items.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self.pages.split_last() {
             Some((last, full)) => full.len() * PAGE_LEN + last.len(),
             None => 0,
@@ -31,7 +31,7 @@ impl<T> Pages<T> {
     }
 
     /// Adds an item, whose place is the former length.
-    pub(super) fn push(&mut self, item: T) {
+    pub(crate) fn push(&mut self, item: T) {
         if self.pages.last().is_none_or(|last| last.len() == PAGE_LEN) {
             self.pages.push(Vec::new());
         }
@@ -43,7 +43,7 @@ impl<T> Pages<T> {
     }
 
     /// Removes the last item.
-    pub(super) fn pop(&mut self) -> Option<T> {
+    pub(crate) fn pop(&mut self) -> Option<T> {
         let last = self.pages.last_mut()?;
         let item = last.pop();
         if last.is_empty() {
@@ -53,18 +53,23 @@ impl<T> Pages<T> {
     }
 
     /// Removes the item at a place, which the last item takes.
-    pub(super) fn swap_remove(&mut self, place: usize) -> T {
+    pub(crate) fn swap_remove(&mut self, place: usize) -> T {
         let last = self.pop().expect("a place is below the length");
         if place == self.len() { last } else { std::mem::replace(&mut self[place], last) }
     }
 
+    /// The item at a place.
+    pub(crate) fn get(&self, place: usize) -> Option<&T> {
+        self.pages.get(place / PAGE_LEN)?.get(place % PAGE_LEN)
+    }
+
     /// The items in the order of their places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flatten()
     }
 
     /// Bytes on the heap, without what the items own.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let items: usize = self.pages.iter().map(Vec::capacity).sum();
         self.pages.capacity() * size_of::<Vec<T>>() + items * size_of::<T>()
     }
