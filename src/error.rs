@@ -1,5 +1,7 @@
 //! Every text of an error that a client can see, equal to Redis's to the byte.
 
+mod stream;
+
 use std::borrow::Cow;
 use std::fmt;
 

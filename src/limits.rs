@@ -113,6 +113,13 @@ pub const SNAPSHOT_INTEGER_TEXT_BYTES_MAX: usize = 11;
 /// Strings up to this length are never compressed in a snapshot.
 pub const UNCOMPRESSED_BYTES_MAX: usize = 20;
 
+/// How many full nodes of a stream a rough trim removes at most that does not say so.
+pub const STREAM_TRIM_NODES: u64 = 100;
+/// How many entries that is where nodes may have any number.
+pub const STREAM_TRIM_ENTRIES: u64 = 10_000;
+/// How many entries that is at most.
+pub const STREAM_TRIM_ENTRIES_MAX: u64 = 1_000_000;
+
 /// Longest string that is reported, and in Redis stored, as `embstr`.
 pub const EMBSTR_BYTES_MAX: usize = 44;
 /// The most that a string which grows keeps in reserve.

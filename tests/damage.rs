@@ -9,6 +9,7 @@ mod support;
 
 use redist::Server;
 use redist::persist::{Content, Loader, Survey, dump, restore};
+use redist::value::stream::StreamId;
 use redist::value::{Element, EncodingLimits, End, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -141,6 +142,18 @@ fn look_through(value: &Value) -> usize {
         redist::value::ValueRef::Hash(hash) => {
             assert_eq!(hash.iter_stored().count(), hash.len());
             hash.iter().map(|(field, value)| length(field) + length(value)).sum()
+        }
+        redist::value::ValueRef::Stream(stream) => {
+            let all = || stream.entries(StreamId::MIN, StreamId::MAX);
+            assert_eq!((all().count(), all().rev().count()), (stream.len(), stream.len()));
+            let waiting = stream.groups.values().map(|group| {
+                let of_consumers = group.consumers().map(|consumer| consumer.pending().len());
+                assert_eq!(of_consumers.sum::<usize>(), group.pending().len());
+                group.pending().len()
+            });
+            let waiting = waiting.sum::<usize>();
+            let words = all().flat_map(|entry| entry.fields);
+            waiting + words.map(|(name, value)| length(name) + length(value)).sum::<usize>()
         }
     }
 }

@@ -43,6 +43,36 @@ fn element(rng: &mut fastrand::Rng) -> Vec<u8> {
     }
 }
 
+/// A stream with entries of all kinds, of which some were deleted or trimmed.
+fn stream(rng: &mut fastrand::Rng, key: String) -> Sample {
+    let request = |words: &[&[u8]]| {
+        let words = [words[0], key.as_bytes()].into_iter().chain(words[1..].iter().copied());
+        words.map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let (mut requests, mut ids) = (Vec::new(), Vec::<String>::new());
+    let (mut ms, mut sequence) = (rng.u64(..1 << 40), 0);
+    for _ in 0..rng.usize(1..300) {
+        let (name, value) = (element(rng), element(rng));
+        sequence += 1;
+        if rng.u8(..3) == 0 {
+            (ms, sequence) = (ms + rng.u64(1..100_000), rng.u64(..100));
+        }
+        let id = format!("{ms}-{sequence}");
+        ids.push(id.clone());
+        let last = &ids[rng.usize(..ids.len())];
+        let kept = rng.u32(..300).to_string();
+        requests.push(match rng.u8(..12) {
+            0 => request(&[b"XADD", id.as_bytes(), &name, &value, b"other", &name]),
+            1 | 2 => request(&[b"XADD", id.as_bytes(), &name, &value]),
+            3 => request(&[b"XDEL", last.as_bytes()]),
+            4 => request(&[b"XADD", b"MAXLEN", kept.as_bytes(), id.as_bytes(), b"a", &value]),
+            5 => request(&[b"XTRIM", b"MINID", b"~", last.as_bytes()]),
+            _ => request(&[b"XADD", id.as_bytes(), b"a", &value, b"b", &name]),
+        });
+    }
+    Sample { key, requests, is_alike: true }
+}
+
 fn samples(rng: &mut fastrand::Rng) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut add = |name: &str, command: &str, elements: Vec<Vec<u8>>, is_alike| {
@@ -85,6 +115,7 @@ fn samples(rng: &mut fastrand::Rng) -> Vec<Sample> {
     add("list", "RPUSH", vec![word(rng, 9000), b"a".to_vec(), word(rng, 20_000)], false);
     add("hyperloglog", "PFADD", (0..50).map(|_| element(rng)).collect(), true);
     add("hyperloglog", "PFADD", (0..5000).map(|_| element(rng)).collect(), true);
+    samples.extend((0..30).map(|number| stream(rng, format!("stream:{number}"))));
     samples
 }
 

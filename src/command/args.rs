@@ -75,6 +75,12 @@ impl<'v> Args<'v> {
         Ok(secret)
     }
 
+    /// The next argument, which the command may replace.
+    pub fn slot(&mut self) -> Result<Slot<'v>, CommandError> {
+        let arg = self.items.next().ok_or(CommandError::Syntax)?;
+        Ok(Slot { arena: self.arena, arg })
+    }
+
     /// The next argument as a key.
     pub fn key(&mut self) -> Result<Key<'v>, CommandError> {
         let from_end = self.len();
@@ -218,12 +224,30 @@ impl<'v> Args<'v> {
     }
 }
 
+/// An argument that a command may replace, so that it means the same when the command is attempted
+/// again: what is relative at first must not be so later.
+pub struct Slot<'v> {
+    arena: &'v [u8],
+    arg: &'v mut Arg,
+}
+
+impl Slot<'_> {
+    /// The argument's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.arg.bytes(self.arena)
+    }
+
+    /// Puts another in its place.
+    pub fn replace(self, bytes: Vec<u8>) {
+        *self.arg = Arg::Large(bytes);
+    }
+}
+
 /// A timeout in milliseconds: `None` for ever.
-pub fn parse_timeout(text: &[u8], now_us: i64) -> Result<Option<Duration>, CommandError> {
+pub fn parse_timeout(text: &[u8], now_ms: u64) -> Result<Option<Duration>, CommandError> {
     let ms = parse_integer(text).ok_or(CommandError::TIMEOUT_NOT_INTEGER)?;
     let ms = u64::try_from(ms).map_err(|_| CommandError::TIMEOUT_NEGATIVE)?;
     // Redis adds it to the unix time in a signed number.
-    let now_ms = u64::try_from(now_us / 1000).unwrap_or(0);
     if ms > i64::MAX as u64 - now_ms {
         return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
     }

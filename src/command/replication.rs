@@ -66,7 +66,7 @@ fn wait_for_nobody<'v>(
 
 fn wait<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let replicas = args.integer()?;
-    let time = parse_timeout(args.bytes()?, context.now_us)?;
+    let time = parse_timeout(args.bytes()?, context.now_ms())?;
     if replicas <= 0 { Ok(Reply::Int(0)) } else { wait_for_nobody(context, time, Reply::Int(0)) }
 }
 
@@ -77,7 +77,7 @@ fn waitaof<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     }
     let replicas = args.integer().ok().filter(|replicas| *replicas >= 0);
     let replicas = replicas.ok_or(CommandError::NOT_POSITIVE)?;
-    let time = parse_timeout(args.bytes()?, context.now_us)?;
+    let time = parse_timeout(args.bytes()?, context.now_ms())?;
     if local > 0 {
         return Err(CommandError::NO_APPEND_ONLY_FILE);
     }

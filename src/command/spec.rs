@@ -100,6 +100,8 @@ pub enum Handler {
     Write(for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Outcome<'v>),
     /// Changes keys like a write, or finds that it has to wait for somebody else to do so first.
     Wait(for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Result<Attempt<'v>, CommandError>),
+    /// Reads keys, or finds that it has to wait for somebody to add to them.
+    WaitToRead(for<'v> fn(&'v ReadView<'_>, &mut Args<'v>) -> Result<Attempt<'v>, CommandError>),
     /// Walks the whole keyspace one shard at a time: never holds two locks.
     Walk(for<'v> fn(&'v Walk<'_>, &mut Args<'v>) -> Outcome<'v>),
     /// Touches the client or the server, never keys.
@@ -140,7 +142,7 @@ pub enum Attempt<'v> {
     Wait(Wait),
 }
 
-/// For what and how long a command waits. It waits for those keys of its row that it deletes from.
+/// For what and how long a command waits. It waits for those keys of its row whose data it gives back.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait {
     /// What one of its keys has to become.
@@ -188,7 +190,7 @@ impl Spec {
 
     /// Whether it reads keys and changes none.
     pub fn is_read(&self) -> bool {
-        matches!(self.handler, Handler::Read(_) | Handler::Walk(_))
+        matches!(self.handler, Handler::Read(_) | Handler::WaitToRead(_) | Handler::Walk(_))
             || self.flags.has(Flags::READ_ONLY)
     }
 
@@ -214,10 +216,15 @@ pub struct Context<'c> {
 }
 
 impl Context<'_> {
+    /// Unix time in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.now_us / 1000).unwrap_or(0)
+    }
+
     /// A walk over the keys of the client's database, for what administrators ask about them. It
     /// leaves no traces.
     pub fn walk(&self) -> Walk<'_> {
-        let now_ms = u64::try_from(self.now_us / 1000).unwrap_or(0);
+        let now_ms = self.now_ms();
         // The client's own settings: the defaults would be read from every directive's row each time.
         let encoding = EncodingLimits::new(&self.client.settings);
         let moment = Moment::for_looking(now_ms, encoding);

@@ -5,7 +5,8 @@ use super::{
     bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
     hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, list_waiting, lolwut,
     memory, monitor, object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set,
-    sorted_set_algebra, sorted_set_range, sorted_set_waiting, string, transaction,
+    sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream, stream_info, stream_read,
+    string, transaction,
 };
 use crate::keyspace::EventName;
 use crate::protocol::Request;
@@ -26,6 +27,9 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::HyperLogLog, hyperloglog::COMMANDS),
     (Group::Geo, geo::COMMANDS),
     (Group::Geo, geo_search::COMMANDS),
+    (Group::Stream, stream::COMMANDS),
+    (Group::Stream, stream_read::COMMANDS),
+    (Group::Stream, stream_info::COMMANDS),
     (Group::Generic, key::COMMANDS),
     (Group::Generic, dump::COMMANDS),
     (Group::Generic, expire::COMMANDS),

@@ -90,6 +90,10 @@ settings! {
     zset_max_listpack_entries: usize,
     /// Longest member of a compact sorted set in bytes.
     zset_max_listpack_value: usize,
+    /// Largest node of a stream in bytes; 0 is no limit.
+    stream_node_max_bytes: usize,
+    /// Most entries of a stream's node; 0 is no limit.
+    stream_node_max_entries: usize,
     /// Largest sparse HyperLogLog in bytes.
     hll_sparse_max_bytes: usize,
     /// Name of the snapshot in the working directory.

@@ -139,8 +139,9 @@ fn admit(
     if instance.loading.is_on() && !spec.flags.has(Flags::LOADING) {
         return Err(CommandError::LOADING);
     }
-    let works_on_keys =
-        matches!(spec.handler, Handler::Read(_) | Handler::Walk(_)) || spec.has_write_handler();
+    let reads =
+        matches!(spec.handler, Handler::Read(_) | Handler::WaitToRead(_) | Handler::Walk(_));
+    let works_on_keys = reads || spec.has_write_handler();
     if works_on_keys && client.record.monitor.is_on() {
         return Err(CommandError::MONITORS_ONLY);
     }
@@ -217,8 +218,14 @@ fn call(
             Some(true)
         }
         Handler::Read(_) | Handler::Walk(_) | Handler::Client(_) => {
-            Some(look(instance, client, found, request, out))
+            let performed = look(instance, client, found, request, out);
+            Some(matches!(performed, Performed::Answered(true)))
         }
+        // Where there is something to read, shared locks are enough.
+        Handler::WaitToRead(_) => match look(instance, client, found, request, out) {
+            Performed::Answered(succeeded) => Some(succeeded),
+            Performed::Waits(_) => change(instance, client, found, request, out),
+        },
         Handler::Write(_) | Handler::Wait(_) => change(instance, client, found, request, out),
         Handler::Container => unreachable!("a container alone is not admitted"),
     }
@@ -231,9 +238,9 @@ fn look(
     found: Found,
     request: &mut Request,
     out: &mut Vec<u8>,
-) -> bool {
+) -> Performed {
     let (plan, known_hash) = match found.spec.handler {
-        Handler::Read(_) => lock_plan(instance, found.spec.keys, request),
+        Handler::Read(_) | Handler::WaitToRead(_) => lock_plan(instance, found.spec.keys, request),
         _ => Default::default(),
     };
     let mut call = Call { found, request, known_hash };
@@ -245,7 +252,7 @@ fn look(
         reap_seen(instance, client, &call, now_ms);
     }
     settle(instance, client);
-    matches!(performed, Performed::Answered(true))
+    performed
 }
 
 /// Runs a command that may change keys, or wait for somebody else to do so. `None` if it has to wait
@@ -261,7 +268,7 @@ fn change(
     let mut call = Call { found, request, known_hash };
     let section = Section::enter(instance, &plan, true);
     // Whoever paused writes while we waited for the locks has been told that none runs.
-    if is_paused(instance, client, PauseMode::Writes) {
+    if is_paused(instance, client, pause_mode(found.spec)) {
         return None;
     }
     let waits = matches!(found.spec.handler, Handler::Wait(_));

@@ -135,6 +135,12 @@ impl<'i> Section<'i> {
                 let mut view = WriteView::new(&mut self.locked, effects, client.db, moment);
                 return answering.answer_attempt(handler(&mut view, &mut args), out);
             }
+            Handler::WaitToRead(handler) => {
+                let view = ReadView::new(&self.locked, client.db, moment);
+                let performed = answering.answer_attempt(handler(&view, &mut args), out);
+                view.record(&mut client.effects);
+                return performed;
+            }
             Handler::Walk(handler) => {
                 let walk = Walk::new(self.locked.shards(), client.db, moment);
                 let succeeded = answering.answer(handler(&walk, &mut args), out);
@@ -222,7 +228,7 @@ pub(super) fn reap_seen(instance: &Instance, client: &mut Client, call: &Call<'_
         let due = keyspace.reap_database(client.db, now_ms, &telling);
         instance.count_reaped(due);
     }
-    if !matches!(call.found.spec.handler, Handler::Read(_)) {
+    if !matches!(call.found.spec.handler, Handler::Read(_) | Handler::WaitToRead(_)) {
         return;
     }
     for index in call.found.spec.keys.positions(call.request) {
@@ -260,10 +266,18 @@ pub(super) fn attempt(
     request: &mut Request,
     out: &mut Vec<u8>,
 ) -> Performed {
-    let Handler::Wait(handler) = answering.found.spec.handler else {
-        unreachable!("only what may wait is left behind");
-    };
-    let mut view = WriteView::new(locked, effects, db, moment);
     let mut args = Args::new(request, 1, &answering.instance.keyspace, None);
-    answering.answer_attempt(handler(&mut view, &mut args), out)
+    match answering.found.spec.handler {
+        Handler::Wait(handler) => {
+            let mut view = WriteView::new(locked, effects, db, moment);
+            answering.answer_attempt(handler(&mut view, &mut args), out)
+        }
+        Handler::WaitToRead(handler) => {
+            let view = ReadView::new(locked, db, moment);
+            let performed = answering.answer_attempt(handler(&view, &mut args), out);
+            view.record(effects);
+            performed
+        }
+        _ => unreachable!("only what may wait is left behind"),
+    }
 }

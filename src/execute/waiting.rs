@@ -16,10 +16,10 @@ use crate::protocol::{Reply, Request, encode};
 /// Waiting clients that could not be served, since others held locks that this takes.
 pub(super) type Unserved = Vec<(KeyName, LockPlan)>;
 
-/// The keys that a command waits for: those that it takes something from.
+/// The keys that a command waits for: those from which it gives something back.
 fn waited_keys(found: Found, request: &Request) -> impl Iterator<Item = &[u8]> {
     let uses = found.spec.keys.uses(request).unwrap_or_default().into_iter();
-    let taken = uses.filter(|(_, flags)| flags.has(KeyFlags::DELETE));
+    let taken = uses.filter(|(_, flags)| flags.has(KeyFlags::ACCESS));
     taken.filter_map(|(index, _)| request.get(index))
 }
 

@@ -1,7 +1,8 @@
-//! Views of keys that hold lists, hashes, sets and sorted sets.
+//! Views of keys that hold lists, hashes, sets, sorted sets and streams.
 //!
-//! A collection exists exactly while it has elements: whatever a command leaves empty is removed here,
-//! and a key comes into being with its first element, so no command tests for either.
+//! A collection exists exactly while it has elements, unless its type says otherwise: whatever a
+//! command leaves empty is removed here, and a key comes into being with its first element, so no
+//! command tests for either.
 
 use super::entry::Entry;
 use super::events::EventName;
@@ -114,19 +115,22 @@ impl WriteView<'_, '_> {
         let Some(entry) = self.stored_mut(key) else { return Ok(None) };
         moment.touch(&entry.access);
         let former_ms = entry.value().earliest_deadline_ms();
-        let (changed, is_empty) = entry.change_collection(|collection: &mut T| {
+        let (changed, is_over) = entry.change_collection(|collection: &mut T| {
             let changed = change(collection);
-            (changed, collection.is_empty())
+            (changed, collection.is_over())
         })?;
         let Change { count, expired, touches, result } = changed?;
+        let kind = entry.value().kind();
         let deadline_ms = entry.value().earliest_deadline_ms();
         self.note_inner_deadline(key, former_ms, deadline_ms);
         self.note_element_changes(key, count, expired);
         if touches && count == 0 {
             self.note_touch(key);
         }
-        if is_empty {
+        if is_over {
             self.discard_stored(key);
+        } else if T::SERVES_ALL {
+            self.note_ready(key, kind);
         }
         Ok(Some(result))
     }
@@ -145,7 +149,7 @@ impl WriteView<'_, '_> {
         }
         let mut collection = make();
         let Change { count, result, .. } = change(&mut collection)?;
-        if !collection.is_empty() {
+        if !collection.is_over() {
             let entry = Entry::new(key.bytes, collection.into(), self.moment().new_access());
             self.insert(key, entry);
             self.note_changes(key, count);
@@ -177,7 +181,7 @@ impl WriteView<'_, '_> {
     /// Stores a collection that was computed, whatever the key held; an empty one removes the key.
     /// Whether the key holds something now.
     pub fn store_collection<T: Collection>(&mut self, key: Key<'_>, collection: T) -> bool {
-        if collection.is_empty() {
+        if collection.is_over() {
             self.remove(key);
             return false;
         }

@@ -4,6 +4,7 @@
 //! are numbers. So nothing that was loaded can surprise whoever works with it later.
 
 mod hash;
+mod stream;
 
 use super::code::{self, kind};
 use super::error::{Fault, LoadError};
@@ -80,6 +81,10 @@ impl Decoder {
                     reader.array::<8>()?;
                 }
                 self.hash_triples(&listpack(reader)?, offset)?.into()
+            }
+            // A stream exists without entries, too.
+            kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => {
+                return stream::read(kind, reader).map(|stream| Some(stream.into()));
             }
             other => return Err(unsupported(other, offset)),
         };
@@ -161,6 +166,7 @@ fn is_empty(value: &Value) -> bool {
         Value::Hash(hash) => hash.is_empty(),
         Value::Set(set) => set.is_empty(),
         Value::SortedSet(sorted_set) => sorted_set.is_empty(),
+        Value::Stream(_) => false,
     }
 }
 
@@ -170,7 +176,7 @@ fn damage(offset: u64, reason: impl Into<Cow<'static, str>>) -> LoadError {
 
 fn unsupported(kind: u8, offset: u64) -> LoadError {
     match foreign::name(kind) {
-        Some(name) => LoadError::new(offset, Fault::Unsupported(foreign::reason(name).into())),
+        Some(_) => LoadError::new(offset, Fault::Unsupported(foreign::REASON.into())),
         None => damage(offset, format!("a value cannot be of kind {kind}")),
     }
 }

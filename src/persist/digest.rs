@@ -2,6 +2,7 @@
 //! no order, so that two servers can be compared. The algorithm is Redis 7.0's (`debug.c`).
 
 use crate::protocol::number::format_17_digits;
+use crate::value::stream::StreamId;
 use crate::value::{Element, End, Type, ValueRef};
 use sha1_smol::Sha1;
 use std::collections::BTreeMap;
@@ -53,6 +54,16 @@ impl Fingerprint {
                 }
                 self.add(&pair.0);
             }),
+            ValueRef::Stream(stream) => {
+                for entry in stream.entries(StreamId::MIN, StreamId::MAX) {
+                    // With a dot, other than anywhere else.
+                    self.mix(format!("{}.{}", entry.id.ms, entry.id.sequence).as_bytes());
+                    for (name, value) in entry.fields {
+                        self.mix(&name.bytes());
+                        self.mix(&value.bytes());
+                    }
+                }
+            }
         }
         if has_deadline {
             self.add(b"!!expire!!");
@@ -81,6 +92,7 @@ fn type_number(kind: Type) -> u32 {
         Type::Set => 2,
         Type::SortedSet => 3,
         Type::Hash => 4,
+        Type::Stream => 6,
     }
 }
 

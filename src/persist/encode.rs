@@ -1,6 +1,8 @@
 //! Values for a snapshot, in the encodings that Redis 7.0 writes and every later version reads. Only
 //! fields with deadlines need the encodings of Redis 7.4.
 
+mod stream;
+
 use super::code::{self, kind};
 use super::lzf::Compressor;
 use crate::limits;
@@ -46,6 +48,7 @@ pub(super) fn kind(value: ValueRef<'_>) -> u8 {
             (Some(_), Some(_)) => kind::HASH_LISTPACK_DEADLINES,
             (None, Some(_)) => kind::HASH_DEADLINES,
         },
+        ValueRef::Stream(_) => kind::STREAM_2,
     }
 }
 
@@ -63,6 +66,7 @@ impl Encoder {
             ValueRef::Set(set) => self.set(set, out),
             ValueRef::SortedSet(sorted_set) => self.sorted_set(sorted_set, out),
             ValueRef::Hash(hash) => self.hash(hash, out),
+            ValueRef::Stream(stream) => self.stream(stream, out),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What redist does not have: streams, modules' data, functions. It can be passed over, so that a check
+//! What redist does not have: modules' data, functions. It can be passed over, so that a check
 //! of a file sees what is behind it.
 
 use super::code::kind;
@@ -11,24 +11,17 @@ type Loaded<T> = Result<T, LoadError>;
 /// What a value of this kind is, if redist has no such type.
 pub(super) fn name(kind: u8) -> Option<&'static str> {
     match kind {
-        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => Some("stream"),
         kind::MODULE_OLD | kind::MODULE => Some("module"),
         _ => None,
     }
 }
 
-/// Why a value of this kind cannot be loaded.
-pub(super) fn reason(name: &str) -> &'static str {
-    match name {
-        "stream" => "it is a stream, and streams are not built yet",
-        _ => "it is the data of a module, and redist has no modules",
-    }
-}
+/// Why a value of such a kind cannot be loaded.
+pub(super) const REASON: &str = "it is the data of a module, and redist has no modules";
 
 /// Passes over a value of this kind.
 pub(super) fn skip<R: Read>(kind: u8, reader: &mut Reader<R>) -> Loaded<()> {
     match kind {
-        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => skip_stream(kind, reader),
         kind::MODULE => {
             // The module's number, which is its name with a version.
             reader.length()?;
@@ -62,41 +55,4 @@ pub(super) fn module_name(number: u64) -> String {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let character = |index: u32| CHARACTERS[(number >> (64 - 6 * index)) as usize & 0x3f];
     (1..=9).map(character).map(char::from).collect()
-}
-
-const ENTRY_ID_BYTES: u64 = 16;
-const TIME_BYTES: u64 = 8;
-
-fn skip_stream<R: Read>(kind: u8, reader: &mut Reader<R>) -> Loaded<()> {
-    // The first entry's id and a listpack, for each node.
-    for _ in 0..reader.count()? {
-        reader.skip_string()?;
-        reader.skip_string()?;
-    }
-    // Length and last id; then first id, highest id deleted, and number of entries ever added.
-    let later = kind != kind::STREAM;
-    skip_lengths(if later { 8 } else { 3 }, reader)?;
-    for _ in 0..reader.count()? {
-        // A group: its name, its last id, how much it has read.
-        reader.skip_string()?;
-        skip_lengths(if later { 3 } else { 2 }, reader)?;
-        for _ in 0..reader.count()? {
-            // An entry that waits: its id, when and how often it was delivered.
-            reader.skip(ENTRY_ID_BYTES + TIME_BYTES)?;
-            reader.length()?;
-        }
-        for _ in 0..reader.count()? {
-            // A consumer: its name, when it was seen and active, the ids that wait for it.
-            reader.skip_string()?;
-            reader.skip(if kind == kind::STREAM_3 { 2 * TIME_BYTES } else { TIME_BYTES })?;
-            for _ in 0..reader.count()? {
-                reader.skip(ENTRY_ID_BYTES)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn skip_lengths<R: Read>(count: usize, reader: &mut Reader<R>) -> Loaded<()> {
-    (0..count).try_for_each(|_| reader.length().map(drop))
 }

@@ -103,6 +103,16 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
                 encode(second, protocol, out);
             }
         }
+        Reply::Named(entries) => {
+            header(if resp3 { b'%' } else { b'*' }, entries.len() as i64, out);
+            for (name, value) in entries {
+                if !resp3 {
+                    header(b'*', 2, out);
+                }
+                encode(name, protocol, out);
+                encode(value, protocol, out);
+            }
+        }
         Reply::Verbatim(text) if resp3 => {
             header(b'=', text.len() as i64 + 4, out);
             out.extend_from_slice(b"txt:");

@@ -43,6 +43,8 @@ pub enum Reply<'v> {
     Map(Vec<(Reply<'v>, Reply<'v>)>),
     /// Pairs in order: in RESP2 a flat array, in RESP3 an array of two-element arrays.
     Pairs(Vec<(Reply<'v>, Reply<'v>)>),
+    /// Names with what belongs to them: in RESP2 an array of two-element arrays, in RESP3 a map.
+    Named(Vec<(Reply<'v>, Reply<'v>)>),
     /// A message out of band; in RESP2 an array.
     Push(Vec<Reply<'v>>),
     /// What a client may skip, and the reply that it describes; in RESP2 only the reply.

@@ -21,6 +21,10 @@ pub struct EncodingLimits {
     pub zset_max_listpack_entries: usize,
     /// `zset-max-listpack-value`, in bytes.
     pub zset_max_listpack_value: usize,
+    /// `stream-node-max-bytes`; 0 is no limit.
+    pub stream_node_max_bytes: usize,
+    /// `stream-node-max-entries`; 0 is no limit.
+    pub stream_node_max_entries: usize,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: usize,
 }
@@ -37,6 +41,8 @@ impl EncodingLimits {
             set_max_listpack_value: settings.set_max_listpack_value,
             zset_max_listpack_entries: settings.zset_max_listpack_entries,
             zset_max_listpack_value: settings.zset_max_listpack_value,
+            stream_node_max_bytes: settings.stream_node_max_bytes,
+            stream_node_max_entries: settings.stream_node_max_entries,
             hll_sparse_max_bytes: settings.hll_sparse_max_bytes,
         }
     }

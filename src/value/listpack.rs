@@ -263,6 +263,11 @@ impl Listpack {
         self.insert_at(self.end(), element);
     }
 
+    /// Appends an integer.
+    pub fn push_integer(&mut self, value: i64) {
+        self.insert_element_at(self.end(), Element::Int(value));
+    }
+
     /// Puts an element first.
     pub fn push_front(&mut self, element: &[u8]) {
         self.insert_at(HEADER_BYTES, element);
@@ -279,7 +284,10 @@ impl Listpack {
     }
 
     fn insert_at(&mut self, at: usize, element: &[u8]) {
-        let element = Element::new(element);
+        self.insert_element_at(at, Element::new(element));
+    }
+
+    fn insert_element_at(&mut self, at: usize, element: Element<'_>) {
         let body = body_bytes(element);
         let added = body + back_bytes(body);
         self.reserve(added);
@@ -314,8 +322,16 @@ impl Listpack {
 
     /// Replaces the element at a position.
     pub fn replace(&mut self, position: Position, element: &[u8]) {
+        self.replace_element(position, Element::new(element));
+    }
+
+    /// Replaces the element at a position by an integer.
+    pub fn replace_integer(&mut self, position: Position, value: i64) {
+        self.replace_element(position, Element::Int(value));
+    }
+
+    fn replace_element(&mut self, position: Position, element: Element<'_>) {
         let old = entry_bytes(&self.bytes[position.0..]);
-        let element = Element::new(element);
         let body = body_bytes(element);
         let new = body + back_bytes(body);
         let tail = position.0 + old;

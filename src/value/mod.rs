@@ -13,6 +13,7 @@ mod listpack;
 mod ranked;
 mod set;
 mod sorted_set;
+pub mod stream;
 mod string;
 pub mod subsequence;
 
@@ -23,6 +24,7 @@ pub use list::{End, List, Node};
 pub use listpack::{Element, Listpack};
 pub use set::{Set, SetRef};
 pub use sorted_set::SortedSet;
+pub use stream::Stream;
 pub use string::{StringRef, StringValue};
 
 use crate::error::CommandError;
@@ -40,6 +42,8 @@ pub enum Value {
     Set(Set),
     /// A set in the order of scores.
     SortedSet(SortedSet),
+    /// A log of entries.
+    Stream(Box<Stream>),
 }
 
 /// The name that TYPE answers.
@@ -55,6 +59,8 @@ pub enum Type {
     Set,
     /// `zset`.
     SortedSet,
+    /// `stream`.
+    Stream,
 }
 
 impl Type {
@@ -66,6 +72,7 @@ impl Type {
             Self::Hash => "hash",
             Self::Set => "set",
             Self::SortedSet => "zset",
+            Self::Stream => "stream",
         }
     }
 }
@@ -83,6 +90,8 @@ pub enum ValueRef<'a> {
     Set(SetRef<'a>),
     /// A set in the order of scores.
     SortedSet(&'a SortedSet),
+    /// A log of entries.
+    Stream(&'a Stream),
 }
 
 /// What a key is about to hold.
@@ -133,6 +142,7 @@ impl Value {
             Self::Hash(hash) => ValueRef::Hash(hash),
             Self::Set(set) => ValueRef::Set(set.as_ref()),
             Self::SortedSet(sorted_set) => ValueRef::SortedSet(sorted_set),
+            Self::Stream(stream) => ValueRef::Stream(stream),
         }
     }
 
@@ -153,6 +163,7 @@ impl Value {
             Self::Hash(hash) => hash.heap_bytes(samples),
             Self::Set(set) => set.heap_bytes(samples),
             Self::SortedSet(sorted_set) => sorted_set.heap_bytes(samples),
+            Self::Stream(stream) => stream.heap_bytes(samples),
         }
     }
 
@@ -174,6 +185,7 @@ impl<'a> ValueRef<'a> {
             Self::Hash(_) => Type::Hash,
             Self::Set(_) => Type::Set,
             Self::SortedSet(_) => Type::SortedSet,
+            Self::Stream(_) => Type::Stream,
         }
     }
 
@@ -185,6 +197,7 @@ impl<'a> ValueRef<'a> {
             Self::Hash(hash) => hash.encoding(),
             Self::Set(set) => set.encoding(),
             Self::SortedSet(sorted_set) => sorted_set.encoding(),
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -206,6 +219,7 @@ impl<'a> ValueRef<'a> {
                 Self::Hash(hash) => hash.len(),
                 Self::Set(set) => set.len(),
                 Self::SortedSet(sorted_set) => sorted_set.len(),
+                Self::Stream(stream) => stream.nodes().len() + stream.groups.len(),
             },
         }
     }
@@ -226,6 +240,7 @@ impl<'a> ValueRef<'a> {
             Self::Hash(hash) => hash.clone().into(),
             Self::Set(set) => set.to_value().into(),
             Self::SortedSet(sorted_set) => sorted_set.clone().into(),
+            Self::Stream(stream) => stream.clone().into(),
         }
     }
 }
@@ -236,18 +251,21 @@ impl From<StringValue> for Value {
     }
 }
 
-/// A type that has elements, and exists only while it has some.
+/// A type that has elements.
 pub trait Collection: Into<Value> + 'static {
     /// What there is to look at.
     type Ref<'a>: Copy;
+    /// Whether who waits for such a collection waits for what is added to it, not only for the first
+    /// element: whoever is served takes nothing away.
+    const SERVES_ALL: bool = false;
     /// The collection in a value, if it is of this type.
     fn of(value: ValueRef<'_>) -> Option<Self::Ref<'_>>;
     /// The collection out of a value, if it is of this type.
     fn from_value(value: Value) -> Option<Self>;
     /// The same, to change it.
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
-    /// Whether it has no elements left.
-    fn is_empty(&self) -> bool;
+    /// Whether its key ends to exist: most types exist only while they have elements.
+    fn is_over(&self) -> bool;
 }
 
 macro_rules! collection {
@@ -273,8 +291,8 @@ macro_rules! collection {
                 if let Value::$type(collection) = value { Some(collection) } else { None }
             }
 
-            fn is_empty(&self) -> bool {
-                $type::is_empty(self)
+            fn is_over(&self) -> bool {
+                self.is_empty()
             }
         }
     )*};
@@ -282,7 +300,35 @@ macro_rules! collection {
 
 collection!(List: &'a List, Hash: &'a Hash, Set: SetRef<'a>, SortedSet: &'a SortedSet);
 
+impl From<Stream> for Value {
+    fn from(stream: Stream) -> Self {
+        Self::Stream(Box::new(stream))
+    }
+}
+
+impl Collection for Stream {
+    type Ref<'a> = &'a Self;
+    const SERVES_ALL: bool = true;
+
+    fn of(value: ValueRef<'_>) -> Option<&Self> {
+        if let ValueRef::Stream(stream) = value { Some(stream) } else { None }
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        if let Value::Stream(stream) = value { Some(*stream) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut Self> {
+        if let Value::Stream(stream) = value { Some(stream) } else { None }
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
 const _: () = assert!(size_of::<Value>() == 32);
+
 /// The sum over all positions of a table, as that of so many of them, evenly spread, lets expect.
 fn estimate_sum(length: usize, samples: usize, at: impl Fn(usize) -> usize) -> usize {
     let samples = samples.min(length);

@@ -384,7 +384,7 @@ fn pause<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         1 => return Err(CommandError::PAUSE_MODE),
         _ => return Err(args.wrong_subcommand("CLIENT")),
     };
-    if let Some(time) = parse_timeout(time, context.now_us)? {
+    if let Some(time) = parse_timeout(time, context.now_ms())? {
         let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let until_ms = context.instance.now_ms().saturating_add(time_ms);
         context.instance.pause(mode, until_ms, context.shards);

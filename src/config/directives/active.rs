@@ -133,6 +133,10 @@ const MEMORY: &[Directive] = &[
     memory("zset-max-listpack-value", "64", 0)
         .alias("zset-max-ziplist-value")
         .sets(field!(zset_max_listpack_value), "longest member of a compact sorted set"),
+    memory("stream-node-max-bytes", "4096", 0)
+        .sets(field!(stream_node_max_bytes), "largest node of a stream; 0 is no limit"),
+    integer("stream-node-max-entries", "100", 0, i64::MAX)
+        .sets(field!(stream_node_max_entries), "most entries of a stream's node; 0 is no limit"),
     memory("hll-sparse-max-bytes", "3000", 0)
         .sets(field!(hll_sparse_max_bytes), "largest sparse HyperLogLog"),
 ];

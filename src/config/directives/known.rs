@@ -85,8 +85,6 @@ pub const DIRECTIVES: &[Directive] = &[
     integer("active-defrag-max-scan-fields", "1000", 1, i64::MAX),
     flag("jemalloc-bg-thread", "no"),
     integer("tracking-table-max-keys", "1000000", 0, i64::MAX),
-    memory("stream-node-max-bytes", "4096", 0),
-    integer("stream-node-max-entries", "100", 0, i64::MAX),
     // Observing.
     // Scripts.
     integer("busy-reply-threshold", "5000", 0, i64::MAX).alias("lua-time-limit"),
