@@ -1,5 +1,6 @@
 //! Every text of an error that a client can see, equal to Redis's to the byte.
 
+mod script;
 mod stream;
 
 use std::borrow::Cow;
@@ -502,6 +503,13 @@ impl CommandError {
             fixed => return out.extend_from_slice(fixed.to_string().as_bytes()),
         };
         parts.iter().for_each(|part| out.extend_from_slice(part));
+    }
+
+    /// The error line, without `-` and line end.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.write_to(&mut text);
+        text
     }
 
     /// The error of an EXEC that is not even admitted, for this reason.

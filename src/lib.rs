@@ -41,6 +41,7 @@
 //! | [`execute`] | the one door to the data: find, admit, lock, run, encode, unlock, tell |
 //! | [`command`] | one row for each command, one file for each family |
 //! | [`instance`] | what all clients share: who is connected, what was counted, the slow log |
+//! | [`script`] | Lua: what scripts see, the interpreters that run them, values to and from Lua |
 //! | [`persist`] | data as bytes: DUMP's payloads and snapshots, checked to the last byte |
 //! | [`keyspace`] | shards with a lock each, the views that commands get, expiry |
 //! | [`value`] | the data types, which know no protocol and no commands |
@@ -98,6 +99,7 @@ pub mod limits;
 mod pages;
 pub mod persist;
 pub mod protocol;
+pub mod script;
 mod server;
 mod session;
 pub mod value;

@@ -104,6 +104,24 @@ pub const RANDOM_REPEATS_COUNT_MAX: usize = 1 << 24;
 
 /// How often whoever waits for data to be loaded hears how far that has come.
 pub const LOAD_SHOWN_MS: u64 = 100;
+/// Memory that the scripts of one interpreter may take. In Redis they could fill all there is.
+pub const SCRIPT_MEMORY_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// An interpreter that takes more than this between two scripts is given back.
+pub const IDLE_INTERPRETER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Scripts that one interpreter keeps compiled.
+pub const COMPILED_SCRIPTS_MAX: usize = 4096;
+/// Interpreters that are kept although no script runs.
+pub const IDLE_INTERPRETERS_MAX: usize = 8;
+/// Instructions of Lua between two looks whether a script is to go on.
+pub const SCRIPT_STEP_INSTRUCTIONS: u32 = 10_000;
+/// How long a script may run before others who come do not even try to lock what it has locked.
+pub const SHORT_SCRIPT_MS_MAX: u64 = 5;
+/// How deep a script's reply may be nested. In Redis it is 7994, all that the stack of its Lua takes.
+pub const SCRIPT_REPLY_DEPTH_MAX: usize = 7_900;
+/// Stack of a script. Lua's library may call itself 200 deep with a buffer of 8 KiB each. Only pages
+/// that are touched take memory.
+pub const SCRIPT_STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// What is read of a snapshot at a time.
 pub const SNAPSHOT_BUFFER_BYTES: usize = 64 * 1024;
 /// The largest compact collection that is loaded, as Redis makes none that is larger.

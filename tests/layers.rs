@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["execute"],
     &["command"],
     &["instance"],
+    &["script"],
     &["persist"],
     &["keyspace"],
     &["value"],

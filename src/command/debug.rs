@@ -143,7 +143,7 @@ fn protocol<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         b"string" => Reply::text("Hello World"),
         b"integer" => Reply::Int(12345),
         b"double" => Reply::Double(DOUBLE),
-        b"bignum" => Reply::BigNumber("1234567999999999999999999999999999999"),
+        b"bignum" => Reply::BigNumber(b"1234567999999999999999999999999999999".into()),
         b"null" => Reply::Null,
         b"array" => Reply::Array(three()),
         b"set" => Reply::Set(three()),

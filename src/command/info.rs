@@ -235,19 +235,17 @@ fn memory(report: &Report<'_>, out: &mut Fields) {
     if let Some(bytes) = report.instance().process.system_memory_bytes() {
         out.add_size("total_system_memory", bytes);
     }
-    out.add("used_memory_lua", 0);
-    out.add("used_memory_vm_eval", 0);
-    out.add("used_memory_lua_human", human(0));
-    out.add_zeros(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ]);
-    out.add_size("used_memory_vm_total", 0);
+    let scripts = &report.instance().scripts;
+    let (interpreters, texts) = (scripts.interpreter_bytes(), scripts.text_bytes());
+    out.add("used_memory_lua", interpreters);
+    out.add("used_memory_vm_eval", interpreters);
+    out.add("used_memory_lua_human", human(interpreters as u64));
+    out.add("used_memory_scripts_eval", texts);
+    out.add("number_of_cached_scripts", scripts.count());
+    out.add_zeros(&["number_of_functions", "number_of_libraries", "used_memory_vm_functions"]);
+    out.add_size("used_memory_vm_total", interpreters as u64);
     out.add("used_memory_functions", 0);
-    out.add_size("used_memory_scripts", 0);
+    out.add_size("used_memory_scripts", texts as u64);
     out.add_size("maxmemory", 0);
     out.add("maxmemory_policy", report.context.client.settings.maxmemory_policy.name());
     out.add_zeros(&[

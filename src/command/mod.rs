@@ -36,6 +36,7 @@ mod object;
 mod pubsub;
 mod replication;
 mod scan;
+mod script;
 mod server;
 mod set;
 mod slowlog;
@@ -56,7 +57,10 @@ mod transaction;
 
 pub use args::Args;
 pub use keys::{Begin, Find, KeyFlags, KeySpec, KeyUse, Keys, Legacy};
-pub use spec::{Arity, Attempt, Context, Control, Flags, Group, Handler, Nothing, Spec, Wait};
+pub use spec::{
+    Arity, Attempt, Context, Control, Flags, Group, Handler, Nothing, ScriptAccess, ScriptName,
+    Spec, Wait,
+};
 pub use table::{
     COMMAND_COUNT, FindError, Found, all, commands, find, find_full_name, subcommands,
 };

@@ -17,7 +17,8 @@ const SUBSCRIPTION: Flags = Flags::PUBSUB
     .and(Flags::STALE)
     .and(Flags::SUBSCRIBER);
 /// What sends a message.
-const PUBLICATION: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST);
+const PUBLICATION: Flags =
+    Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::TELLS);
 /// What tells who subscribes.
 const REPORT: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
 

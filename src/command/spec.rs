@@ -125,13 +125,33 @@ pub enum Control {
     Watch,
     /// Watches nothing any more: UNWATCH.
     Unwatch,
+    /// Runs a script as one critical section: EVAL.
+    Script(ScriptName, ScriptAccess),
 }
 
 impl Control {
     /// Whether it runs at once where other commands are queued.
     pub fn runs_while_queueing(self) -> bool {
-        self != Self::Unwatch
+        !matches!(self, Self::Unwatch | Self::Script(..))
     }
+}
+
+/// How a client says which script it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScriptName {
+    /// By the script itself.
+    Text,
+    /// By its SHA-1.
+    Digest,
+}
+
+/// What a script may do with keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScriptAccess {
+    /// Only look at them.
+    Read,
+    /// All.
+    Write,
 }
 
 /// What a command that may have to wait comes to.
@@ -181,6 +201,13 @@ impl Spec {
     /// Whether it may change keys, visibly or not, and so needs exclusive locks.
     pub fn has_write_handler(&self) -> bool {
         matches!(self.handler, Handler::Write(_) | Handler::Wait(_))
+    }
+
+    /// Whether what it runs may change keys.
+    pub fn may_write(&self) -> bool {
+        let script =
+            matches!(self.handler, Handler::Control(Control::Script(_, ScriptAccess::Write)));
+        self.has_write_handler() || script
     }
 
     /// Whether it looks at every key, one shard at a time.
@@ -295,7 +322,9 @@ impl Flags {
     /// Only for a client that has said ASKING.
     pub const ASKING: Self = Self(1 << 22);
     /// Allowed to a client that subscribes to something and speaks RESP2.
-    pub const SUBSCRIBER: Self = Self(1 << 25);
+    pub const SUBSCRIBER: Self = Self(1 << 27);
+    /// Tells others something although it changes no key: scripts that only read may not.
+    pub const TELLS: Self = Self(1 << 28);
     /// Between servers, or for their developers: COMMAND DOCS marks it.
     pub const SYSTEM: Self = Self(1 << 23);
 

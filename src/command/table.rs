@@ -4,9 +4,9 @@ use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
     hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, list_waiting, lolwut,
-    memory, monitor, object, pubsub, replication, scan, server, set, slowlog, sort, sorted_set,
-    sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream, stream_info, stream_read,
-    string, transaction,
+    memory, monitor, object, pubsub, replication, scan, script, server, set, slowlog, sort,
+    sorted_set, sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream, stream_info,
+    stream_read, string, transaction,
 };
 use crate::keyspace::EventName;
 use crate::protocol::Request;
@@ -54,6 +54,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Server, latency::COMMANDS),
     (Group::Server, debug::COMMANDS),
     (Group::Server, dump::CLUSTER_COMMANDS),
+    (Group::Scripting, script::COMMANDS),
     (Group::Scripting, function::COMMANDS),
 ];
 

@@ -70,6 +70,8 @@ settings! {
     latency_monitor_threshold: u64,
     /// Microseconds from which on a command is kept in the slow log; negative is never.
     slowlog_log_slower_than: i64,
+    /// Milliseconds that a script may run before others are told that the server is busy.
+    busy_reply_threshold: u64,
     /// Entries that the slow log keeps.
     slowlog_max_len: usize,
     /// Most elements of a compact list, or, negative, its size class (-1 is 4 kb … -5 is 64 kb).

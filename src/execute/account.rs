@@ -3,6 +3,7 @@
 use crate::command::{Flags, Found};
 use crate::instance::{Client, Instance, LatencyEvent, Notice, Seen, Shown, SlowEntry};
 use crate::protocol::Request;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// Counts a command that has run.
@@ -46,10 +47,20 @@ fn note_if_slow(
     instance.slowlog.push(entry, client.settings.slowlog_max_len);
 }
 
+/// Who has sent a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A client.
+    Client,
+    /// A script that a client runs.
+    Script,
+}
+
 /// Notes that those who monitor are to be shown a command that has run.
 pub(super) fn show(
     instance: &Instance,
     client: &mut Client,
+    source: Source,
     found: Found,
     request: &Request,
     took: Duration,
@@ -59,17 +70,25 @@ pub(super) fn show(
     let to =
         instance.monitors.watching(&Seen { client: id, db, command, name_words, took, request });
     if !to.is_empty() {
-        let line = Notice::line(&monitor_line(instance, client, request));
+        let line = Notice::line(&monitor_line(instance, client, source, request));
         client.shown.push(Shown { line, to });
     }
 }
 
 /// One command as MONITOR shows it.
-fn monitor_line(instance: &Instance, client: &Client, request: &Request) -> Vec<u8> {
+fn monitor_line(
+    instance: &Instance,
+    client: &Client,
+    source: Source,
+    request: &Request,
+) -> Vec<u8> {
     let now_us = instance.clock.now_us();
     let (seconds, micros) = (now_us / 1_000_000, now_us % 1_000_000);
-    let mut line =
-        format!("+{seconds}.{micros:06} [{} {}]", client.db, client.record.peer).into_bytes();
+    let sender: &dyn Display = match source {
+        Source::Client => &client.record.peer,
+        Source::Script => &"lua",
+    };
+    let mut line = format!("+{seconds}.{micros:06} [{} {sender}]", client.db).into_bytes();
     for (arg, _) in request.iter() {
         line.extend_from_slice(b" \"");
         escape(arg, &mut line);

@@ -5,6 +5,7 @@
 
 mod account;
 mod refusal;
+mod script;
 mod section;
 mod transaction;
 mod waiting;
@@ -13,11 +14,11 @@ use crate::command::{Control, Flags, Found, Handler, Spec, help};
 use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, PauseMode};
 use crate::protocol::{Reply, Request, encode, encode_error};
-use account::{account, show};
+use account::{Source, account, show};
 use refusal::{find, refuse};
 use section::{Call, Performed, Section, lock_plan, reap_seen, settle};
 use std::panic::{self, AssertUnwindSafe};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use transaction::{Controlled, control};
 
 /// What became of a request.
@@ -136,6 +137,12 @@ fn admit(
     if client.is_queueing() && spec.flags.has(Flags::NO_MULTI) {
         return Err(CommandError::NOT_IN_TRANSACTION);
     }
+    if instance.scripts.watch.is_on() && !spec.flags.has(Flags::ALLOW_BUSY) {
+        let patience = Duration::from_millis(client.settings.busy_reply_threshold);
+        if !instance.scripts.watch.wait(patience) {
+            return Err(CommandError::BUSY_WITH_SCRIPT);
+        }
+    }
     if instance.loading.is_on() && !spec.flags.has(Flags::LOADING) {
         return Err(CommandError::LOADING);
     }
@@ -157,7 +164,7 @@ fn runs_after_replies(client: &Client, spec: &Spec) -> bool {
 
 /// Which pauses a command has to wait for.
 fn pause_mode(spec: &Spec) -> PauseMode {
-    if spec.has_write_handler() { PauseMode::Writes } else { PauseMode::Everything }
+    if spec.may_write() { PauseMode::Writes } else { PauseMode::Everything }
 }
 
 /// Whether a command has to wait for the end of a pause (CLIENT PAUSE).
@@ -189,7 +196,7 @@ fn run(
     let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
     account(instance, client, found, request, took, succeeded);
     if monitored {
-        show(instance, client, found, request, took);
+        show(instance, client, Source::Client, found, request, took);
     }
     Execution::Done
 }
@@ -210,6 +217,10 @@ fn call(
                 Controlled::Answer(Ok(reply)) => encode(reply, client.protocol, out),
                 Controlled::Answer(Err(error)) => {
                     refuse(instance, error, Some(found), call.request.inline, out);
+                    return Some(false);
+                }
+                Controlled::Failed(error) => {
+                    encode_error(&error, out);
                     return Some(false);
                 }
                 Controlled::Written => {}
@@ -304,7 +315,6 @@ mod tests {
     use crate::keyspace::{LockPlan, Shards};
     use crate::protocol::Reply;
     use crate::value::StringValue;
-    use std::time::Duration;
 
     fn client(instance: &Instance) -> Client {
         let record = testing::record(instance.clients.next_id(), &instance.post);

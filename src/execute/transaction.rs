@@ -1,8 +1,8 @@
 //! MULTI and what belongs to it: commands that are queued and then run as one critical section.
 
-use super::account::{account, show};
+use super::account::{Source, account, show};
 use super::section::{Call, Performed, Section, lock_plan, reap_seen, settle};
-use super::{is_paused, waiting};
+use super::{is_paused, script, waiting};
 use crate::command::{self, Control, Found, Handler};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, PauseMode};
@@ -14,6 +14,8 @@ use std::time::Instant;
 pub(super) enum Controlled {
     /// A reply, or an error.
     Answer(Result<Reply<'static>, CommandError>),
+    /// An error that was counted already.
+    Failed(CommandError),
     /// The replies stand in the buffer already.
     Written,
     /// It has to wait for the end of a pause.
@@ -37,6 +39,7 @@ pub(super) fn control(
     out: &mut Vec<u8>,
 ) -> Controlled {
     match control {
+        Control::Script(name, access) => script::run(instance, client, (name, access), call, out),
         Control::Queue if client.is_queueing() => CommandError::NESTED_MULTI.into(),
         Control::Queue => {
             client.start_queue();
@@ -93,11 +96,12 @@ fn run(instance: &Instance, client: &mut Client, out: &mut Vec<u8>) -> Controlle
         return CommandError::EXEC_ABORTED.into();
     }
     let mut calls: Vec<Call<'_>> = requests.iter_mut().map(queued).collect();
-    let writes = calls.iter().any(|call| call.found.spec.has_write_handler());
+    let writes = calls.iter().any(|call| call.found.spec.may_write());
     let mode = if writes { PauseMode::Writes } else { PauseMode::Everything };
     let plan = calls.iter().map(|call| plan_inside(instance, call));
     let plan = plan.fold(instance.watch_plan(client), LockPlan::and);
-    let exclusive = writes || !client.watched().is_empty();
+    let has_script = calls.iter().any(|call| is_script(call.found));
+    let exclusive = writes || has_script || !client.watched().is_empty();
     let mut section = Section::enter(instance, &plan, exclusive);
     if is_paused(instance, client, mode) {
         drop(section);
@@ -126,10 +130,14 @@ fn run(instance: &Instance, client: &mut Client, out: &mut Vec<u8>) -> Controlle
     Controlled::Written
 }
 
+fn is_script(found: Found) -> bool {
+    matches!(found.spec.handler, Handler::Control(Control::Script(..)))
+}
+
 /// What a queued command needs locked: also what it would otherwise lock by itself, shard by shard.
 fn plan_inside(instance: &Instance, call: &Call<'_>) -> LockPlan {
     match call.found.spec.handler {
-        _ if call.found.spec.walks() => LockPlan::All,
+        _ if call.found.spec.walks() || is_script(call.found) => LockPlan::All,
         Handler::Client(_) | Handler::Control(_) => LockPlan::None,
         _ => lock_plan(instance, call.found.spec.keys, call.request).0,
     }
@@ -149,6 +157,9 @@ fn perform_inside(
     call.request.whole = monitored;
     let started = Instant::now();
     let succeeded = match spec.handler {
+        Handler::Control(Control::Script(name, access)) => {
+            script::run_inside(section, client, (name, access), call, out)
+        }
         // What was watched is not any more.
         Handler::Control(_) => {
             encode(Reply::Ok, client.protocol, out);
@@ -165,6 +176,6 @@ fn perform_inside(
     let took = started.elapsed();
     account(instance, client, call.found, call.request, took, succeeded);
     if monitored {
-        show(instance, client, call.found, call.request, took);
+        show(instance, client, Source::Client, call.found, call.request, took);
     }
 }

@@ -20,6 +20,7 @@ mod post;
 mod process;
 mod pubsub;
 mod registry;
+mod scripts;
 mod slowlog;
 mod stats;
 mod stop;
@@ -44,6 +45,7 @@ pub use post::Post;
 pub use process::{CpuTimes, Memory, Process};
 pub use pubsub::{PubSub, Subscriptions, Topic};
 pub use registry::{Registry, SharedRecord};
+pub use scripts::Scripts;
 pub use slowlog::{SlowEntry, Slowlog};
 pub use stats::{CommandCounters, Rates, Stats, Tally};
 pub use stop::Stop;
@@ -81,6 +83,8 @@ pub struct Instance {
     pub latency: LatencyMonitor,
     /// Which commands were slow.
     pub slowlog: Slowlog,
+    /// The scripts that clients have sent.
+    pub scripts: Scripts,
     /// Whether data is being loaded.
     pub loading: Loading,
     /// Whether and how the server is to end.
@@ -117,6 +121,7 @@ impl Instance {
             post: Arc::default(),
             pause: Pause::default(),
             stats: Stats::new(command_count),
+            scripts: Scripts::default(),
             loading: Loading::default(),
             stop: Stop::default(),
             started: Instant::now(),

@@ -42,6 +42,20 @@ pub fn encode_array_header(count: usize, out: &mut Vec<u8>) {
     header(b'*', count as i64, out);
 }
 
+/// Appends the beginning of a map of so many entries: keys and values are to follow in turn.
+pub fn encode_map_header(count: usize, protocol: Protocol, out: &mut Vec<u8>) {
+    match protocol {
+        Protocol::Resp2 => header(b'*', 2 * count as i64, out),
+        Protocol::Resp3 => header(b'%', count as i64, out),
+    }
+}
+
+/// Appends the beginning of a set of so many members, which are to follow.
+pub fn encode_set_header(count: usize, protocol: Protocol, out: &mut Vec<u8>) {
+    let mark = if protocol == Protocol::Resp3 { b'~' } else { b'*' };
+    header(mark, count as i64, out);
+}
+
 /// Appends `reply` to `out`.
 pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
     let resp3 = protocol == Protocol::Resp3;
@@ -65,8 +79,8 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
         Reply::Array(items) => sequence(b'*', items, protocol, out),
         Reply::Set(items) => sequence(if resp3 { b'~' } else { b'*' }, items, protocol, out),
         Reply::Push(items) => sequence(protocol.push_mark(), items, protocol, out),
-        Reply::BigNumber(digits) if resp3 => line(b'(', digits.as_bytes(), out),
-        Reply::BigNumber(digits) => bulk(digits.as_bytes(), out),
+        Reply::BigNumber(digits) if resp3 => line(b'(', &digits, out),
+        Reply::BigNumber(digits) => bulk(&digits, out),
         Reply::Attributed(attributes, reply) => {
             if resp3 {
                 header(b'|', attributes.len() as i64, out);
@@ -113,13 +127,11 @@ pub fn encode(reply: Reply<'_>, protocol: Protocol, out: &mut Vec<u8>) {
                 encode(value, protocol, out);
             }
         }
-        Reply::Verbatim(text) if resp3 => {
-            header(b'=', text.len() as i64 + 4, out);
-            out.extend_from_slice(b"txt:");
-            out.extend_from_slice(text.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
+        Reply::Verbatim(text) if resp3 => verbatim(*b"txt", text.as_bytes(), out),
         Reply::Verbatim(text) => bulk(text.as_bytes(), out),
+        Reply::Formatted(format, text) if resp3 => verbatim(format, &text, out),
+        Reply::Formatted(_, text) => bulk(&text, out),
+        Reply::Line(text) => line(b'+', &text, out),
         Reply::Error(error) => encode_error(&error, out),
         Reply::Stream(shape, items) => stream(shape, items, protocol, out),
         Reply::Strings(strings) => {
@@ -144,6 +156,14 @@ pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
             *byte = b' ';
         }
     }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn verbatim(format: [u8; 3], text: &[u8], out: &mut Vec<u8>) {
+    header(b'=', text.len() as i64 + 4, out);
+    out.extend_from_slice(&format);
+    out.push(b':');
+    out.extend_from_slice(text);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -235,7 +255,7 @@ mod tests {
         );
         check(|| Reply::Set(vec![Reply::Int(1)]), "*1\r\n:1\r\n", "~1\r\n:1\r\n");
         check(|| Reply::Push(vec![Reply::Int(1)]), "*1\r\n:1\r\n", ">1\r\n:1\r\n");
-        check(|| Reply::BigNumber("123"), "$3\r\n123\r\n", "(123\r\n");
+        check(|| Reply::BigNumber(b"123".into()), "$3\r\n123\r\n", "(123\r\n");
         check(
             || {
                 let attributes = vec![(Reply::text("a"), Reply::Int(1))];

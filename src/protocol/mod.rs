@@ -11,7 +11,10 @@ mod reply;
 mod request;
 mod strings;
 
-pub use encode::{Protocol, encode, encode_array_header, encode_error};
+pub use encode::{
+    Protocol, encode, encode_array_header, encode_error, encode_map_header, encode_set_header,
+};
+pub use number::{format_double, parse_integer};
 pub use reply::{Outcome, Reply, Shape};
 pub use request::{Arg, Frame, ReadError, Request, RequestLimits, read_request, split_inline};
 pub use strings::Strings;

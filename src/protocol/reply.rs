@@ -30,7 +30,7 @@ pub enum Reply<'v> {
     /// The decimal digits of an integer as a bulk string, as GET answers for a counter.
     BulkInt(i64),
     /// The decimal digits of an integer of any size; in RESP2 a bulk string.
-    BigNumber(&'static str),
+    BigNumber(Cow<'v, [u8]>),
     /// No value; in RESP2 the null bulk string.
     Null,
     /// No array; in RESP2 the null array, in RESP3 the same null as [`Reply::Null`].
@@ -51,6 +51,10 @@ pub enum Reply<'v> {
     Attributed(Vec<(Reply<'v>, Reply<'v>)>, Box<Reply<'v>>),
     /// Replies one after the other: a push before the reply itself.
     Several(Vec<Reply<'v>>),
+    /// A simple string of bytes that contain no line end.
+    Line(Vec<u8>),
+    /// Text in a format that three bytes name; in RESP2 a bulk string.
+    Formatted([u8; 3], Vec<u8>),
     /// Text for people; in RESP2 a bulk string.
     Verbatim(Cow<'v, str>),
     /// An error inside an array, as EXEC answers.

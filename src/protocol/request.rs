@@ -124,7 +124,8 @@ impl Request {
         self.arena.capacity() + self.args.capacity() * size_of::<Arg>()
     }
 
-    fn push(&mut self, arg: &[u8]) {
+    /// Appends an argument.
+    pub fn push(&mut self, arg: &[u8]) {
         let start = self.arena.len();
         self.arena.extend_from_slice(arg);
         self.args.push(Arg::Small { start, len: arg.len() });

@@ -328,6 +328,7 @@ fn stop(instance: &Instance, addresses: &[SocketAddr], pool: &Pool<'_>) {
     instance.clients.all().iter().for_each(|record| record.finish());
     let grace_ends = Instant::now() + Duration::from_millis(limits::STOP_GRACE_MS);
     if !pool.wait_until_idle(grace_ends) {
+        instance.scripts.watch.end();
         instance.clients.all().iter().for_each(|record| record.kill());
     }
     instance.post.close();

@@ -73,6 +73,10 @@ const OBSERVING: &[Directive] = &[
         field!(slowlog_log_slower_than),
         "microseconds from which on a command is kept in the slow log; -1 is never",
     ),
+    integer("busy-reply-threshold", "5000", 0, i64::MAX).alias("lua-time-limit").sets(
+        field!(busy_reply_threshold),
+        "milliseconds that a script may run before others are told that the server is busy",
+    ),
     integer("slowlog-max-len", "128", 0, i64::MAX)
         .sets(field!(slowlog_max_len), "entries that the slow log keeps"),
     integer("latency-monitor-threshold", "0", 0, i64::MAX).sets(

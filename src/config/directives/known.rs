@@ -86,8 +86,6 @@ pub const DIRECTIVES: &[Directive] = &[
     flag("jemalloc-bg-thread", "no"),
     integer("tracking-table-max-keys", "1000000", 0, i64::MAX),
     // Observing.
-    // Scripts.
-    integer("busy-reply-threshold", "5000", 0, i64::MAX).alias("lua-time-limit"),
     // Snapshots and the log.
     Directive::new("save", Kind::Words(check::save_points), ""),
     flag("stop-writes-on-bgsave-error", "yes"),

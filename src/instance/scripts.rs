@@ -1,0 +1,97 @@
+//! The scripts that clients have sent, and interpreters that wait for work.
+//!
+//! An interpreter is taken when a script runs and put back when it is over; so there are as many as
+//! scripts have run at the same time, which is one unless they only read.
+
+use crate::error::CommandError;
+use crate::limits;
+use crate::protocol::Protocol;
+use crate::script::{Digest, Host, Interpreter, Outcome, Run, Script, Watch, Words};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+/// All scripts of a server.
+#[derive(Default)]
+pub struct Scripts {
+    known: RwLock<HashMap<Digest, Arc<Script>>>,
+    idle: Mutex<Vec<Interpreter>>,
+    /// Those that run for long.
+    pub watch: Arc<Watch>,
+}
+
+const KNOWN: &str = "adding to a table of scripts does not panic";
+
+impl Scripts {
+    fn idle(&self) -> MutexGuard<'_, Vec<Interpreter>> {
+        self.idle.lock().expect("adding to a list of interpreters does not panic")
+    }
+
+    /// A script that was sent before.
+    pub fn get(&self, digest: Digest) -> Option<Arc<Script>> {
+        self.known.read().expect(KNOWN).get(&digest).cloned()
+    }
+
+    /// A script that is sent. It is kept, unless it is no Lua.
+    pub fn load(&self, text: &[u8]) -> Result<Arc<Script>, CommandError> {
+        let digest = Digest::of(text);
+        if let Some(script) = self.get(digest) {
+            return Ok(script);
+        }
+        let script = Arc::new(Script::new(text.to_vec(), digest)?);
+        let mut interpreter = self.take();
+        let compiled = interpreter.compile(&script);
+        self.idle().push(interpreter);
+        compiled?;
+        self.known.write().expect(KNOWN).insert(digest, Arc::clone(&script));
+        Ok(script)
+    }
+
+    /// Forgets every script.
+    pub fn flush(&self) {
+        self.known.write().expect(KNOWN).clear();
+        self.idle().clear();
+    }
+
+    /// Runs a script.
+    pub fn run(
+        &self,
+        script: &Script,
+        words: Words<'_>,
+        run: &Arc<Run>,
+        host: &mut dyn Host,
+        out: (Protocol, &mut Vec<u8>),
+    ) -> Outcome {
+        let mut interpreter = self.take();
+        let outcome = interpreter.run(script, words, run, host, out);
+        self.watch.finish(run);
+        if interpreter.is_reusable(run) {
+            let mut idle = self.idle();
+            if idle.len() < limits::IDLE_INTERPRETERS_MAX {
+                idle.push(interpreter);
+            }
+        }
+        outcome
+    }
+
+    fn take(&self) -> Interpreter {
+        let idle = self.idle().pop();
+        idle.unwrap_or_else(|| Interpreter::new(Arc::clone(&self.watch)))
+    }
+
+    /// Number of scripts.
+    pub fn count(&self) -> usize {
+        self.known.read().expect(KNOWN).len()
+    }
+
+    /// Bytes of memory that their texts take.
+    pub fn text_bytes(&self) -> usize {
+        let known = self.known.read().expect(KNOWN);
+        let texts: usize = known.values().map(|script| script.text.capacity()).sum();
+        texts + known.capacity() * size_of::<(Digest, Arc<Script>)>()
+    }
+
+    /// Bytes of memory that idle interpreters take.
+    pub fn interpreter_bytes(&self) -> usize {
+        self.idle().iter().map(Interpreter::memory_bytes).sum()
+    }
+}

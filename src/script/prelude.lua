@@ -1,0 +1,164 @@
+-- Makes of a fresh Lua what scripts see: the library as Redis offers it, behind tables that cannot
+-- be changed, so that no script can leave anything behind for the next.
+--
+-- `native` holds what is written in Rust. What this returns is known to interpreter.rs.
+
+local native = ...
+local error, setmetatable, rawset, type, tostring, next =
+  error, setmetatable, rawset, type, tostring, next
+local pcall, xpcall, resume = pcall, xpcall, coroutine.resume
+
+local protected = {}
+
+-- An empty table that shows what another holds. What is written to it in spite of all, with
+-- table.insert for one, stays in it alone, where `is_clean` finds it.
+local function protect(real)
+  local face = setmetatable({}, {
+    __index = real,
+    __newindex = function() error("Attempt to modify a readonly table", 2) end,
+    __metatable = false,
+  })
+  protected[face] = true
+  return face
+end
+
+-- Errors of Rust functions are values that scripts know nothing of.
+local function plain(failure)
+  if type(failure) == "userdata" or type(failure) == "error" then return native.plain(failure) end
+  return failure
+end
+
+local function caught(done, ...)
+  if done then return true, ... end
+  local failure = plain((...))
+  -- As Redis does for scripts that were written before errors were tables.
+  if type(failure) == "table" and type(failure.err) == "string" then failure = failure.err end
+  return false, failure
+end
+
+local function resumed(done, ...)
+  if done then return true, ... end
+  return false, plain((...))
+end
+
+local real = {}
+for _, name in ipairs {
+  "_VERSION", "assert", "collectgarbage", "error", "gcinfo", "getmetatable", "ipairs", "next",
+  "pairs", "rawequal", "rawget", "select", "tonumber", "tostring", "type", "unpack",
+} do
+  real[name] = _G[name]
+end
+
+function real.pcall(...) return caught(pcall(...)) end
+function real.xpcall(run, handle)
+  return xpcall(run, function(failure) return handle(plain(failure)) end)
+end
+function real.rawset(table, key, value)
+  if protected[table] then error("Attempt to modify a readonly table", 0) end
+  return rawset(table, key, value)
+end
+function real.setmetatable(table, metatable)
+  if protected[table] then error("Attempt to modify a readonly table", 0) end
+  return setmetatable(table, metatable)
+end
+-- Byte code that was tampered with could do anything.
+local loadstring = loadstring
+function real.loadstring(text, name)
+  if type(text) == "string" and text:byte(1) == 27 then
+    return nil, "bytecode is not supported"
+  end
+  return loadstring(text, name or text)
+end
+function real.load(read, name)
+  local pieces = {}
+  while true do
+    local piece = read()
+    if piece == nil or piece == "" then break end
+    if type(piece) ~= "string" then return nil, "reader function must return a string" end
+    pieces[#pieces + 1] = piece
+  end
+  return real.loadstring(table.concat(pieces), name or "=(load)")
+end
+
+local coroutine = coroutine
+local wrap_resume = function(thread, done, ...)
+  if done then return ... end
+  error(plain((...)), 0)
+end
+function coroutine.resume(...) return resumed(resume(...)) end
+function coroutine.wrap(run)
+  local thread = coroutine.create(run)
+  return function(...) return wrap_resume(thread, resume(thread, ...)) end
+end
+
+local redis = native.redis
+function redis.status_reply(...)
+  local text = ...
+  if select("#", ...) ~= 1 or type(text) ~= "string" then
+    return { err = "ERR wrong number or type of arguments" }
+  end
+  return { ok = text }
+end
+function redis.error_reply(...)
+  local text = ...
+  if select("#", ...) ~= 1 or type(text) ~= "string" then
+    return { err = "ERR wrong number or type of arguments" }
+  end
+  if text:sub(1, 1) == "-" then
+    text = text:sub(2)
+    if not text:find(" ", 1, true) then text = "ERR " .. text end
+  elseif not text:find(" ", 1, true) then
+    text = "ERR " .. text
+  end
+  return { err = text }
+end
+function redis.replicate_commands() return true end
+function redis.breakpoint() return false end
+function redis.debug() end
+
+math.random, math.randomseed = native.random, native.randomseed
+
+local libraries = {
+  string = string, table = table, math = math, coroutine = coroutine, redis = redis,
+}
+for name, library in next, native.libraries do libraries[name] = library end
+local faces = {}
+for name, library in next, libraries do
+  faces[#faces + 1] = protect(library)
+  real[name] = faces[#faces]
+end
+local strings = getmetatable("")
+strings.__metatable = protect { __index = real.string }
+faces[#faces + 1] = strings.__metatable
+
+setmetatable(real, {
+  __index = function(_, name)
+    error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+  end,
+})
+local globals = protect(real)
+faces[#faces + 1] = globals
+real._G = globals
+
+local located = native.located
+
+return {
+  globals = globals,
+  real = real,
+  redis = redis,
+  -- Runs a script. An error comes with the place where it was raised.
+  run = function(script)
+    return xpcall(script, function(failure)
+      failure = plain(failure)
+      if type(failure) ~= "table" then failure = { err = "ERR " .. tostring(failure) } end
+      return located(failure)
+    end)
+  end,
+  -- Whether no script has left anything in what all see.
+  is_clean = function()
+    for i = 1, #faces do
+      if next(faces[i]) ~= nil then return false end
+    end
+    return true
+  end,
+}
