@@ -109,6 +109,42 @@ impl CommandError {
     pub const NESTED_MULTI: Self = Self::text("ERR MULTI calls can not be nested");
     /// WATCH behind MULTI.
     pub const WATCH_INSIDE_MULTI: Self = Self::text("ERR WATCH inside MULTI is not allowed");
+    /// CLIENT TRACKING with two targets.
+    pub const SEVERAL_REDIRECTS: Self =
+        Self::text("ERR A client can only redirect to a single other client");
+    /// CLIENT TRACKING with a target that is not there.
+    pub const NO_REDIRECT_TARGET: Self =
+        Self::text("ERR The client ID you want redirect to does not exist");
+    /// CLIENT TRACKING of prefixes without their mode.
+    pub const PREFIX_WITHOUT_BCAST: Self =
+        Self::text("ERR PREFIX option requires BCAST mode to be enabled");
+    /// CLIENT TRACKING in another mode than before.
+    pub const BCAST_SWITCHED: Self = Self::text(
+        "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then \
+         re-enabling it with a different mode.",
+    );
+    /// CLIENT TRACKING with options of different modes.
+    pub const BCAST_WITH_OPTIONS: Self =
+        Self::text("ERR OPTIN and OPTOUT are not compatible with BCAST");
+    /// CLIENT TRACKING with both.
+    pub const OPTIN_AND_OPTOUT: Self =
+        Self::text("ERR You can't specify both OPTIN mode and OPTOUT mode");
+    /// CLIENT TRACKING with the other one than before.
+    pub const OPTION_SWITCHED: Self = Self::text(
+        "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then \
+         re-enabling it with a different mode.",
+    );
+    /// CLIENT CACHING of one who does not track.
+    pub const CACHING_WITHOUT_TRACKING: Self = Self::text(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
+         OPTOUT mode enabled",
+    );
+    /// CLIENT CACHING that says what holds anyway.
+    pub const CACHING_YES_WITHOUT_OPTIN: Self =
+        Self::text("ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.");
+    /// CLIENT CACHING that says what holds anyway.
+    pub const CACHING_NO_WITHOUT_OPTOUT: Self =
+        Self::text("ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.");
     /// SSUBSCRIBE behind MULTI.
     pub const SSUBSCRIBE_INSIDE_MULTI: Self =
         Self::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
@@ -476,6 +512,15 @@ impl CommandError {
     /// MONITOR of a command that there is not.
     pub fn no_such_command(name: &[u8]) -> Self {
         Self::quoting("ERR there is no command ", name, "")
+    }
+
+    /// CLIENT TRACKING with a prefix that another one covers.
+    pub fn prefixes_overlap(prefix: &[u8], which: &str, other: &[u8]) -> Self {
+        let which = format!("' overlaps with {which} prefix '");
+        let parts = [b"ERR Prefix '", c_string(prefix), which.as_bytes(), c_string(other)];
+        Self::Bytes(
+            [&parts.concat()[..], b"'. Prefixes for a single client must not overlap."].concat(),
+        )
     }
 
     /// CLIENT SETINFO of a value with spaces in it.

@@ -39,6 +39,9 @@ pub const UNLIMITED_OUTBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const POSTMEN_COUNT: usize = 1;
 /// Clients whom one of them takes on at a time.
 pub const POST_ROUND_CLIENTS_MAX: usize = 64;
+/// As many clients as this are served by the thread that has sent them something, before its own client
+/// gets the reply; if there are more the postmen do it.
+pub const POST_SELF_SERVED_CLIENTS_MAX: usize = 4;
 /// Room that an empty outbox keeps.
 pub const IDLE_OUTBOX_BYTES_MAX: usize = 4 * 1024;
 /// From this length on what is sent to many clients lies in memory once, not in the queue of each.

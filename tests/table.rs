@@ -331,8 +331,6 @@ fn found(words: &[Vec<u8>]) -> Option<String> {
 
 /// Subcommands that are not built.
 const MISSING: &[&str] = &[
-    "client|caching",
-    "client|tracking",
     // There are no functions to act on without scripts.
     "function|delete",
     "function|dump",

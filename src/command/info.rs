@@ -211,7 +211,7 @@ fn clients(report: &Report<'_>, out: &mut Fields) {
         most(|record| record.reply_peak_bytes.get()).unwrap_or(0),
     );
     out.add("blocked_clients", blocked.len());
-    out.add("tracking_clients", 0);
+    out.add("tracking_clients", report.instance().tracking.client_count());
     let bounded = blocked.iter().filter(|patience| **patience == Patience::Bounded).count();
     out.add("clients_in_timeout_table", bounded);
     out.add("total_blocking_keys", report.context.shards.waited_key_count());
@@ -369,11 +369,12 @@ fn stats(report: &Report<'_>, out: &mut Fields) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ]);
+    let tracking = &report.instance().tracking;
+    out.add("tracking_total_keys", tracking.key_count());
+    out.add("tracking_total_items", tracking.item_count());
+    out.add("tracking_total_prefixes", tracking.prefix_count());
+    out.add("unexpected_error_replies", 0);
     let errors = stats.errors();
     out.add("total_error_replies", errors.values().sum::<u64>());
     out.add("dump_payload_sanitizations", 0);

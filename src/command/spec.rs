@@ -325,6 +325,8 @@ impl Flags {
     pub const SUBSCRIBER: Self = Self(1 << 27);
     /// Tells others something although it changes no key: scripts that only read may not.
     pub const TELLS: Self = Self(1 << 28);
+    /// What CLIENT CACHING said holds for the command behind this one still.
+    pub const KEEPS_CACHING: Self = Self(1 << 29);
     /// Between servers, or for their developers: COMMAND DOCS marks it.
     pub const SYSTEM: Self = Self(1 << 23);
 
@@ -482,5 +484,23 @@ impl Group {
             Self::Transactions => Some("transaction"),
             other => Some(other.name()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_flag_has_a_bit_of_its_own() {
+        let declared = include_str!("spec.rs").lines().filter_map(|line| {
+            let (_, bit) = line.split_once(": Self = Self(1 << ")?;
+            bit.strip_suffix(");")
+        });
+        let mut bits = HashSet::new();
+        for bit in declared {
+            assert!(bits.insert(bit), "bit {bit} has two meanings");
+        }
+        assert!(bits.len() > 20, "the flags are where they are looked for");
     }
 }

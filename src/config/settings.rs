@@ -40,6 +40,8 @@ settings! {
     proto_max_bulk_len: i64,
     /// How much may wait for clients that read too slowly.
     client_output_buffer_limit: BufferLimits,
+    /// Keys of which is known who caches them; 0 is no limit.
+    tracking_table_max_keys: usize,
     /// Number of databases.
     databases: usize,
     /// The least important log lines that are written.

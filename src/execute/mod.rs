@@ -10,7 +10,7 @@ mod section;
 mod transaction;
 mod waiting;
 
-use crate::command::{Control, Flags, Found, Handler, Spec, help};
+use crate::command::{self, Control, Flags, Found, Handler, Spec, help};
 use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, PauseMode};
 use crate::protocol::{Reply, Request, encode, encode_error};
@@ -44,7 +44,18 @@ pub fn execute(
     out: &mut Vec<u8>,
 ) -> Execution {
     client.unsent_bytes = out.len();
-    contain(instance, client, out, |client, out| dispatch(instance, client, request, out))
+    let execution =
+        contain(instance, client, out, |client, out| dispatch(instance, client, request, out));
+    if client.caching_given && execution == Execution::Done {
+        forget_caching(client, request);
+    }
+    execution
+}
+
+/// What CLIENT CACHING said holds for one command, or transaction.
+fn forget_caching(client: &mut Client, request: &Request) {
+    let keeps = |found: Found| found.spec.flags.has(Flags::KEEPS_CACHING);
+    client.caching_given = client.is_queueing() || command::find(request).is_ok_and(keeps);
 }
 
 /// Lets a panic end this client's connection only.
@@ -159,7 +170,7 @@ fn admit(
 /// ahead of its own reply what others have sent.
 fn runs_after_replies(client: &Client, spec: &Spec) -> bool {
     let flags = spec.flags;
-    flags.has(Flags::BLOCKING) || (flags.has(Flags::SUBSCRIBER) && client.record.outbox().is_some())
+    flags.has(Flags::BLOCKING) || (flags.has(Flags::SUBSCRIBER) && client.record.listens())
 }
 
 /// Which pauses a command has to wait for.

@@ -118,7 +118,7 @@ impl<'i> Section<'i> {
         let answering = Answering { instance, protocol, inline, found };
         let moment = self.moment(client, found);
         let mut args = Args::new(request, skip, &instance.keyspace, known_hash);
-        Performed::Answered(match found.spec.handler {
+        let performed = Performed::Answered(match found.spec.handler {
             Handler::Read(handler) => {
                 let view = ReadView::new(&self.locked, client.db, moment);
                 let succeeded = answering.answer(handler(&view, &mut args), out);
@@ -158,7 +158,15 @@ impl<'i> Section<'i> {
             Handler::Control(_) | Handler::Container => {
                 unreachable!("it is run, or refused, before there is a critical section")
             }
-        })
+        });
+        // Before anybody can change what was read.
+        if client.caches_reads() && found.spec.is_read() {
+            for index in found.spec.keys.positions(call.request) {
+                let key = call.request.get(index).unwrap_or_default();
+                instance.tracking.remember(client.id(), key);
+            }
+        }
+        performed
     }
 
     /// Does something under the locks that may panic.
@@ -215,8 +223,11 @@ pub(super) fn settle(instance: &Instance, client: &mut Client) {
     if effects.lazy_garbage.pieces() > 0 {
         instance.janitor.take(&mut effects.lazy_garbage);
     }
-    instance.tell(&effects.told);
+    instance.tell(&effects.told, Some(id));
     effects.clear();
+    if client.caches_reads() {
+        instance.limit_tracking(client.settings.tracking_table_max_keys);
+    }
 }
 
 /// Removes what a command came across that is due. The reaper does so within milliseconds, but while

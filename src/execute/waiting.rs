@@ -10,7 +10,7 @@ use super::section::{Answering, Call, Performed, Section, attempt, lock_plan, se
 use crate::command::{self, Found, KeyFlags, Wait};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, ParkedCall, SharedRecord, Unblock, Wake};
-use crate::keyspace::{Effects, KeyName, LockPlan, Locked, Moment};
+use crate::keyspace::{Effects, KeyName, LockPlan, Locked, Moment, Telling};
 use crate::protocol::{Reply, Request, encode};
 
 /// Waiting clients that could not be served, since others held locks that this takes.
@@ -172,7 +172,9 @@ fn serve_client(section: &mut Section<'_>, effects: &mut Effects, record: &Share
     } else {
         let (protocol, inline) = (call.protocol, call.request.inline);
         let answering = Answering { instance, protocol, inline, found };
-        let at = (call.db, Moment { now_ms, ..call.moment });
+        let touched = instance.tracking.is_on();
+        let telling = Telling { touched, ..call.moment.telling };
+        let at = (call.db, Moment { now_ms, telling, ..call.moment });
         let mut reply = Vec::new();
         let request = &mut call.request;
         match attempt(answering, &mut section.locked, effects, at, request, &mut reply) {

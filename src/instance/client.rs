@@ -8,6 +8,7 @@ use super::parked::ParkingPlace;
 use super::parking::{Parking, Patience, Unblock, Wake};
 use super::post::Post;
 use super::pubsub::Subscriptions;
+use super::tracking::{Scope, Tracker, TrackingOptions};
 use super::transaction::{Transaction, TransactionGauges};
 use crate::clock::Clock;
 use crate::config::{BufferLimit, BufferLimits, Settings};
@@ -16,7 +17,7 @@ use crate::limits::{self, UNLIMITED_OUTBOX_BYTES_MAX};
 use crate::protocol::Protocol;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// A connection as others may end it.
@@ -61,6 +62,8 @@ pub struct ClientRecord {
     pub monitor: Switch,
     /// What it subscribes to.
     pub subscriptions: Subscriptions,
+    /// What it has asked to be told of.
+    pub tracker: Tracker,
     /// CLIENT REPLY OFF: it is not even told what it monitors.
     pub muted: Switch,
     /// Bytes received and not yet answered.
@@ -87,7 +90,9 @@ pub struct ClientRecord {
     pub(super) parked_call: ParkingPlace,
     texts: Mutex<ClientTexts>,
     wire: Box<dyn Wire>,
-    outbox: OnceLock<Outbox>,
+    outbox: Outbox,
+    /// Whether it has asked for what others send, so that this waits for replies to its commands.
+    listens: Switch,
     post: Arc<Post>,
     parking: Parking,
 }
@@ -128,6 +133,7 @@ impl ClientRecord {
             no_touch: Switch::default(),
             monitor: Switch::default(),
             subscriptions: Subscriptions::default(),
+            tracker: Tracker::default(),
             muted: Switch::default(),
             query_bytes: Gauge::default(),
             args_bytes: Gauge::default(),
@@ -143,7 +149,8 @@ impl ClientRecord {
             parked_call: ParkingPlace::default(),
             texts: Mutex::new(texts),
             wire,
-            outbox: OnceLock::new(),
+            outbox: Outbox::default(),
+            listens: Switch::default(),
             post,
             parking: Parking::default(),
         }
@@ -159,20 +166,27 @@ impl ClientRecord {
         self.watch_flag.lock().expect("setting a flag does not panic")
     }
 
-    /// The queue through which others write to this client; made when first asked for, by a command
-    /// of the client itself. Its session then empties it.
-    pub fn open_outbox(&self) -> &Outbox {
-        self.outbox.get_or_init(|| Outbox::new(self.speaks()))
+    /// The queue through which others write to this client.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// A command of the client asks for what others send: from now on this waits for replies.
+    pub fn listen(&self) {
+        if !self.listens() {
+            self.outbox.hold();
+            self.listens.set(true);
+        }
+    }
+
+    /// Whether what others send waits for replies to the client's commands.
+    pub fn listens(&self) -> bool {
+        self.listens.is_on()
     }
 
     /// The protocol that it has chosen.
     pub fn speaks(&self) -> Protocol {
         Protocol::with_number(self.protocol.get())
-    }
-
-    /// The queue, if anybody has asked for it.
-    pub fn outbox(&self) -> Option<&Outbox> {
-        self.outbox.get()
     }
 
     /// Sends this client from any thread what it has not asked for. Whether it is there to get it: a
@@ -182,7 +196,7 @@ impl ClientRecord {
             0 => UNLIMITED_OUTBOX_BYTES_MAX,
             bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
-        let put = self.open_outbox().push(notice, hard_bytes);
+        let put = self.outbox.push(notice, hard_bytes);
         if put == Put::Full {
             self.kill_as_too_slow();
         }
@@ -190,10 +204,10 @@ impl ClientRecord {
         !matches!(put, Put::Full | Put::Closed)
     }
 
-    /// Calls the postman if what was put into the outbox needs him.
+    /// Adds the client to the post if what was put into the outbox needs it.
     pub fn see_to(self: &Arc<Self>, put: Put) {
         if put == Put::ToPost {
-            self.post.call(Arc::clone(self));
+            self.post.add(Arc::clone(self));
         }
     }
 
@@ -221,10 +235,8 @@ impl ClientRecord {
 
     /// Sends ahead of the reply to the client's command what others have sent since it began.
     pub fn send_held(self: &Arc<Self>) {
-        if let Some(outbox) = self.outbox() {
-            self.see_to(outbox.release());
-            outbox.hold();
-        }
+        self.see_to(self.outbox.release());
+        self.outbox.hold();
     }
 
     /// Ends the connection of a client for which more waits than its limit allows.
@@ -269,9 +281,13 @@ impl ClientRecord {
     fn block(self: &Arc<Self>, time: Option<Duration>, reason: impl Fn() -> bool) -> Wake {
         let patience = if time.is_some() { Patience::Bounded } else { Patience::Endless };
         // Its reply is far away: what others send need not wait for it.
-        self.outbox().inspect(|outbox| self.see_to(outbox.release()));
+        self.see_to(self.outbox.release());
+        // What this thread has sent cannot wait until the command is over.
+        self.post.wake();
         let wake = self.parking.block(patience, time, reason, || self.wire.has_hung_up());
-        self.outbox().inspect(|outbox| outbox.hold());
+        if self.listens() {
+            self.outbox.hold();
+        }
         wake
     }
 
@@ -339,7 +355,7 @@ impl ClientRecord {
             + self.subscriptions.memory_bytes()
             + query_bytes
             + gauges.iter().sum::<usize>()
-            + self.outbox().map_or(0, Outbox::len)
+            + self.outbox.len()
     }
 }
 
@@ -396,6 +412,10 @@ pub struct Client {
     pub may_wait: bool,
     /// The record of the current critical section.
     pub effects: Effects,
+    /// CLIENT TRACKING.
+    tracking: Option<TrackingOptions>,
+    /// Whether CLIENT CACHING was said for the command to come.
+    pub caching_given: bool,
     /// Seeds critical sections.
     pub rng: fastrand::Rng,
 }
@@ -418,6 +438,8 @@ impl Client {
             transaction: Transaction::default(),
             may_wait: true,
             effects: Effects::default(),
+            tracking: None,
+            caching_given: false,
             rng: fastrand::Rng::new(),
         }
     }
@@ -459,6 +481,27 @@ impl Client {
         matches!(self.reply_mode, ReplyMode::Off | ReplyMode::SkipThis)
     }
 
+    /// Tracks, or no more.
+    pub fn track(&mut self, options: Option<TrackingOptions>) {
+        self.tracking = options;
+        self.caching_given &= options.is_some();
+    }
+
+    /// What it tracks.
+    pub fn tracking(&self) -> Option<TrackingOptions> {
+        self.tracking
+    }
+
+    /// Whether the keys that it reads now are to be remembered.
+    pub fn caches_reads(&self) -> bool {
+        self.tracking.is_some_and(|options| match options.scope {
+            Scope::Read => true,
+            Scope::OptIn => self.caching_given,
+            Scope::OptOut => !self.caching_given,
+            Scope::Broadcast => false,
+        })
+    }
+
     /// Whether only commands about subscriptions are admitted: a client that speaks RESP2 cannot tell
     /// messages from replies.
     pub fn is_subscriber(&self) -> bool {
@@ -489,6 +532,7 @@ impl Client {
         }
         self.record.no_evict.set(false);
         self.record.no_touch.set(false);
+        self.track(None);
     }
 
     /// Chooses whether replies are sent.

@@ -26,6 +26,7 @@ mod stats;
 mod stop;
 #[cfg(test)]
 pub mod testing;
+mod tracking;
 mod transaction;
 
 pub use client::{Client, ClientRecord, ClientTexts, Closing, ReplyMode, Wire};
@@ -49,6 +50,7 @@ pub use scripts::Scripts;
 pub use slowlog::{SlowEntry, Slowlog};
 pub use stats::{CommandCounters, Rates, Stats, Tally};
 pub use stop::Stop;
+pub use tracking::{Scope, Tracker, Tracking, TrackingOptions};
 pub use transaction::{Transaction, TransactionGauges, WatchedKey};
 
 use crate::clock::Clock;
@@ -71,6 +73,8 @@ pub struct Instance {
     pub clients: Registry,
     /// Who sees what they run.
     pub monitors: Monitors,
+    /// What they cache.
+    pub tracking: Tracking,
     /// What they subscribe to.
     pub pubsub: PubSub,
     /// For whom others have something to send.
@@ -117,6 +121,7 @@ impl Instance {
             clock,
             clients: Registry::default(),
             monitors: Monitors::default(),
+            tracking: Tracking::default(),
             pubsub: PubSub::default(),
             post: Arc::default(),
             pause: Pause::default(),
@@ -154,7 +159,7 @@ impl Instance {
     pub fn count_reaped(&self, due: Due) -> Due {
         self.stats.add_expired(due.removed);
         self.stats.add_expired_elements(due.removed_elements);
-        self.tell(&due.told);
+        self.tell(&due.told, None);
         due
     }
 
@@ -163,7 +168,7 @@ impl Instance {
         let classes = settings.notify_keyspace_events;
         let is_heard = classes.has_channel() && self.pubsub.has_subscribers();
         let classes = if is_heard { classes } else { EventClasses::NONE };
-        Telling { classes, touched: false, event, then: EventName::NONE }
+        Telling { classes, touched: self.tracking.is_on(), event, then: EventName::NONE }
     }
 
     /// Keeps what took as long as the directive `latency-monitor-threshold` says; 0 keeps nothing.
@@ -194,9 +199,14 @@ impl Instance {
         self.pubsub.publish_shard(channel, message, self.delivery())
     }
 
-    /// Tells subscribers what happened to keys.
-    pub fn tell(&self, told: &Told) {
+    /// Tells subscribers what happened to keys, and those who cache them that they have changed. `by` is
+    /// the client whose command it was.
+    pub fn tell(&self, told: &Told, by: Option<u64>) {
         if told.is_empty() {
+            return;
+        }
+        self.invalidate(told, by);
+        if told.events.is_empty() {
             return;
         }
         let classes = self.config.settings().notify_keyspace_events;
@@ -210,6 +220,11 @@ impl Instance {
                 self.publish(format!("__keyevent@{db}__:{name}").as_bytes(), key);
             }
         }
+    }
+
+    /// Sends a client something that it has not asked for.
+    fn push(&self, record: &SharedRecord, notice: &Notice) {
+        record.push(notice, &self.config.settings().client_output_buffer_limit);
     }
 
     fn delivery(&self) -> impl FnMut(&SharedRecord, &Notice) -> bool {
@@ -228,6 +243,7 @@ impl Instance {
     pub fn forget(&self, record: &ClientRecord) {
         self.monitors.remove(record.id);
         self.pubsub.leave(record);
+        self.tracking.stop(record);
     }
 
     /// Disconnects clients for which too much has waited for too long.
@@ -236,8 +252,8 @@ impl Instance {
         let now_ms = self.now_ms();
         for record in self.clients.all() {
             let limit = record.buffer_limit(&limits);
-            let stuck_bytes = record.reply_bytes.get();
-            let waiting = stuck_bytes + record.outbox().map_or(0, |outbox| outbox.fewest() as u64);
+            // Replies that are stuck are counted here, or there, or in both places.
+            let waiting = record.reply_bytes.get().max(record.outbox().fewest() as u64);
             let is_slow = limit.soft_bytes > 0 && waiting > limit.soft_bytes;
             if !is_slow {
                 record.slow_since_ms.set(0);
@@ -395,9 +411,9 @@ mod tests {
         // Once it has read almost everything it starts anew.
         record.send_held();
         let mut taken = Outgoing::default();
-        assert!(record.open_outbox().collect(&mut taken));
+        assert!(record.outbox().collect(&mut taken));
         publish();
-        record.open_outbox().sent();
+        record.outbox().sent();
         publish();
         publish();
         wait(5);

@@ -93,9 +93,9 @@ impl Monitors {
     }
 
     /// Makes a client see what is run from now on and fits the filter, which takes the place of an
-    /// earlier one. It has an outbox, which the session of the client empties.
+    /// earlier one. Only a command of the client itself may ask for it.
     pub fn add(&self, record: SharedRecord, filter: MonitorFilter) {
-        record.open_outbox();
+        record.listen();
         let mut all = self.all_mut();
         all.retain(|monitor| monitor.record.id != record.id);
         record.monitor.set(true);

@@ -14,8 +14,18 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Notice {
     bytes: Arc<[u8]>,
-    /// Whether a byte comes before them that tells a push in RESP3 from an array in RESP2.
-    is_push: bool,
+    form: Form,
+}
+
+/// What a notice is for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The bytes as they are.
+    Line,
+    /// A byte comes before them that tells a push from an array.
+    Push,
+    /// The same, and nothing at all for a client that knows no pushes.
+    PushOnly,
 }
 
 impl Notice {
@@ -24,17 +34,22 @@ impl Notice {
     pub fn push(items: Vec<Reply<'_>>, protocol: Protocol) -> Self {
         let mut bytes = Vec::new();
         encode(Reply::Push(items), protocol, &mut bytes);
-        Self { bytes: bytes[1..].into(), is_push: true }
+        Self { bytes: bytes[1..].into(), form: Form::Push }
+    }
+
+    /// The same, which in RESP2 is nothing at all.
+    pub fn push_only(items: Vec<Reply<'_>>, protocol: Protocol) -> Self {
+        Self { form: Form::PushOnly, ..Self::push(items, protocol) }
     }
 
     /// Bytes that are sent as they are.
     pub fn line(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into(), is_push: false }
+        Self { bytes: bytes.into(), form: Form::Line }
     }
 
     /// Its length in bytes as it is sent.
     pub fn len(&self) -> usize {
-        self.bytes.len() + usize::from(self.is_push)
+        self.bytes.len() + usize::from(self.form != Form::Line)
     }
 
     /// Whether nothing would be sent.
@@ -86,8 +101,10 @@ impl Outgoing {
 
     /// Appends a notice for a client that speaks this.
     pub fn push(&mut self, notice: &Notice, protocol: Protocol) {
-        if notice.is_push {
-            self.append(&[protocol.push_mark()]);
+        match notice.form {
+            Form::Line => {}
+            Form::PushOnly if !protocol.has_pushes() => return,
+            Form::Push | Form::PushOnly => self.append(&[protocol.push_mark()]),
         }
         if notice.bytes.len() < limits::SHARED_NOTICE_BYTES_MIN {
             self.append(&notice.bytes);
@@ -98,6 +115,15 @@ impl Outgoing {
         }
         self.len += notice.bytes.len();
         self.pieces.push_back(Piece::Shared(Arc::clone(&notice.bytes)));
+    }
+
+    /// Appends everything of another, of which nothing is sent.
+    pub fn append_all(&mut self, other: Self) {
+        if self.is_empty() {
+            self.pieces.clear();
+        }
+        self.len += other.len;
+        self.pieces.extend(other.pieces);
     }
 
     /// Number of bytes.

@@ -5,8 +5,8 @@
 //! itself.
 //!
 //! What others send while a command of the client runs is *held*: it goes out behind the reply. So
-//! the confirmation of a subscription comes before its first message, and a client that changes what
-//! it watches gets the reply to the change first. An outbox is made by a command, and hence holds.
+//! the confirmation of a subscription comes before its first message, and who changes a key that it
+//! caches gets the reply to the change first.
 //!
 //! One thread at a time sends: the client's own when it has replies, the postman when others have
 //! put something in, or a courier whom the client then has for itself, because it reads slowly. Who
@@ -20,6 +20,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The queue between those who write to a client and the thread that sends.
+#[derive(Default)]
 pub struct Outbox {
     state: Mutex<State>,
     /// Whether something is held; changed under `state`.
@@ -30,6 +31,7 @@ pub struct Outbox {
     drained: Condvar,
 }
 
+#[derive(Default)]
 struct State {
     waiting: Outgoing,
     /// Bytes that were taken and are being sent.
@@ -47,8 +49,9 @@ struct State {
 }
 
 /// Who owns the sending side of the socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Sender {
+    #[default]
     Nobody,
     /// The client's own thread or the postman, for a moment.
     Somebody,
@@ -100,26 +103,6 @@ pub enum Put {
 }
 
 impl Outbox {
-    /// An outbox for a client that speaks this, in the middle of a command.
-    pub fn new(protocol: Protocol) -> Self {
-        let state = State {
-            waiting: Outgoing::default(),
-            leaving: 0,
-            held: Some(Held::default()),
-            protocol,
-            closed: false,
-            sender: Sender::Nobody,
-            is_posted: false,
-            fewest: 0,
-        };
-        Self {
-            state: Mutex::new(state),
-            has_held: AtomicBool::new(false),
-            filled: Condvar::new(),
-            drained: Condvar::new(),
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("appending bytes does not panic")
     }
@@ -199,8 +182,8 @@ impl Outbox {
 
     /// Queues replies, however many, and behind them what is held. The last of them was in this
     /// protocol, and so is what comes next. If nobody sends it is the caller who does: everything that
-    /// waits is swapped into `into`, which is empty. Otherwise they wait until less than `bytes_max` is
-    /// there, and no longer than `patience`.
+    /// waits is swapped into `into`, which is empty; if it still is, there is nothing but the replies.
+    /// If somebody sends they wait until less than `bytes_max` is there, and no longer than `patience`.
     pub fn reply(
         &self,
         bytes: &[u8],
@@ -220,8 +203,17 @@ impl Outbox {
         if full(&mut state) {
             return Put::Full;
         }
-        state.waiting.append(bytes);
+        let is_alone = state.sender == Sender::Nobody
+            && state.waiting.is_empty()
+            && !self.has_held()
+            && !bytes.is_empty();
         state.protocol = protocol;
+        if is_alone {
+            state.held = None;
+            state.sender = Sender::Somebody;
+            return Put::ToSend;
+        }
+        state.waiting.append(bytes);
         self.send_held(&mut state);
         if state.sender != Sender::Nobody || state.waiting.is_empty() {
             return self.dispatch(state);
@@ -247,6 +239,17 @@ impl Outbox {
     pub fn sent(&self) -> Put {
         let mut state = self.state();
         state.has_sent();
+        state.sender = Sender::Nobody;
+        self.drained.notify_all();
+        self.dispatch(state)
+    }
+
+    /// What was given is not sent, since there is no room for it.
+    pub fn give_back(&self, rest: Outgoing) -> Put {
+        let mut state = self.state();
+        let later = mem::replace(&mut state.waiting, rest);
+        state.waiting.append_all(later);
+        state.leaving = 0;
         state.sender = Sender::Nobody;
         self.drained.notify_all();
         self.dispatch(state)
@@ -327,13 +330,6 @@ mod tests {
 
     const AT_ONCE: Duration = Duration::ZERO;
 
-    /// An outbox between two commands.
-    fn outbox() -> Outbox {
-        let outbox = Outbox::new(Protocol::Resp2);
-        assert_eq!(outbox.release(), Put::Queued);
-        outbox
-    }
-
     fn line(text: &str) -> Notice {
         Notice::line(text.as_bytes())
     }
@@ -359,7 +355,7 @@ mod tests {
 
     #[test]
     fn the_postman_is_called_once_until_he_has_come() {
-        let outbox = outbox();
+        let outbox = Outbox::default();
         assert_eq!(outbox.push(&line("a"), 5), Put::ToPost);
         assert_eq!(outbox.push(&line("b"), 5), Put::Queued);
         assert_eq!(collected(&outbox), "ab");
@@ -372,8 +368,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_sent_comes_before_what_came_later() {
+        let outbox = Outbox::default();
+        outbox.push(&line("first "), 100);
+        let mut outgoing = Outgoing::default();
+        assert!(outbox.collect(&mut outgoing));
+        outgoing.send_some(|_| Ok(2)).unwrap();
+        outbox.push(&line("later"), 100);
+        assert_eq!(outbox.give_back(outgoing), Put::ToPost);
+        assert_eq!(outbox.len(), 9);
+        assert_eq!(collected(&outbox), "rst later");
+    }
+
+    #[test]
     fn what_is_being_sent_still_counts() {
-        let outbox = outbox();
+        let outbox = Outbox::default();
         outbox.push(&line("abc"), 5);
         assert_eq!((collected(&outbox).as_str(), outbox.len()), ("abc", 3));
         assert_eq!(outbox.push(&line("de"), 5), Put::Queued);
@@ -383,7 +392,7 @@ mod tests {
 
     #[test]
     fn one_who_does_not_read_is_given_up_once_and_takes_no_memory() {
-        let outbox = outbox();
+        let outbox = Outbox::default();
         outbox.push(&line("abc"), 5);
         assert_eq!(outbox.push(&line("def"), 5), Put::Full);
         assert_eq!(outbox.push(&line("g"), 5), Put::Closed);
@@ -394,11 +403,10 @@ mod tests {
 
     #[test]
     fn a_reply_waits_for_room_only_while_another_sends_and_not_for_ever() {
-        let outbox = outbox();
+        let outbox = Outbox::default();
         let mut into = Outgoing::default();
         let mut reply = |bytes| outbox.reply(bytes, Protocol::Resp2, 5, AT_ONCE, &mut into);
         assert_eq!(reply(b"a long reply"), Put::ToSend);
-        assert_eq!(reply(b"x"), Put::Full);
         outbox.sent();
         outbox.push(&line("pushed "), 100);
         assert_eq!(collected(&outbox), "pushed ");
@@ -417,8 +425,23 @@ mod tests {
     }
 
     #[test]
+    fn replies_that_are_alone_are_not_copied() {
+        let outbox = Outbox::default();
+        let mut into = Outgoing::default();
+        outbox.hold();
+        let put = outbox.reply(b"reply", Protocol::Resp2, 5, AT_ONCE, &mut into);
+        assert_eq!((put, into.is_empty()), (Put::ToSend, true));
+        assert_eq!(outbox.push(&line("later"), 100), Put::Queued);
+        assert_eq!(outbox.sent(), Put::ToPost);
+        assert_eq!(collected(&outbox), "later");
+        outbox.sent();
+        let put = outbox.reply(b"", Protocol::Resp2, 5, AT_ONCE, &mut into);
+        assert_eq!(put, Put::Queued, "there is nothing to send");
+    }
+
+    #[test]
     fn a_courier_sends_to_the_end() {
-        let outbox = &outbox();
+        let outbox = &Outbox::default();
         let (mut carried, mut into) = (String::new(), Outgoing::default());
         outbox.push(&line("a"), 100);
         assert_eq!(collected(outbox), "a");
@@ -443,7 +466,7 @@ mod tests {
 
     #[test]
     fn what_others_send_during_a_command_comes_behind_its_reply_and_in_its_protocol() {
-        let outbox = outbox();
+        let outbox = Outbox::default();
         let message = Notice::push(vec![Reply::Int(1)], Protocol::Resp2);
         outbox.push(&message, 100);
         outbox.hold();
@@ -461,7 +484,8 @@ mod tests {
 
     #[test]
     fn what_is_held_can_go_ahead_of_the_reply() {
-        let outbox = Outbox::new(Protocol::Resp2);
+        let outbox = Outbox::default();
+        outbox.hold();
         outbox.push(&line("early "), 100);
         assert_eq!(outbox.release(), Put::ToPost);
         outbox.hold();
@@ -473,7 +497,7 @@ mod tests {
 
     #[test]
     fn the_fewest_bytes_since_the_last_look_are_known() {
-        let outbox = outbox();
+        let outbox = Outbox::default();
         outbox.push(&line("abc"), 100);
         assert_eq!((outbox.fewest(), outbox.fewest()), (0, 3));
         collected(&outbox);

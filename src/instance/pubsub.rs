@@ -63,9 +63,9 @@ impl PubSub {
         self.count(Topic::Channel) + self.count(Topic::Pattern) > 0
     }
 
-    /// Lets a client get messages. It has an outbox, which the session of the client empties.
+    /// Lets a client get messages. Only a command of the client itself may ask for it.
     pub fn subscribe(&self, record: &SharedRecord, topic: Topic, name: &[u8]) {
-        record.open_outbox();
+        record.listen();
         let mut own = record.subscriptions.of(topic);
         if own.contains(name) {
             return;

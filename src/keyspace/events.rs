@@ -93,6 +93,8 @@ pub struct Told {
     pub events: Vec<KeyEvent>,
     /// Keys that are not what they were.
     pub touched: Vec<KeyName>,
+    /// Whether a database was emptied.
+    pub flushed: bool,
 }
 
 impl Told {
@@ -127,6 +129,6 @@ impl Told {
 
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.touched.is_empty()
+        self.events.is_empty() && self.touched.is_empty() && !self.flushed
     }
 }

@@ -541,6 +541,7 @@ impl<'l, 'k> WriteView<'l, 'k> {
             slots[index].earliest_ms.store(shard.earliest_ms(), Ordering::SeqCst);
         }
         self.effects.changes += count as u64;
+        self.effects.told.flushed |= self.moment.telling.touched;
         self.effects.flushed = true;
     }
 

@@ -28,6 +28,11 @@ impl Protocol {
         if number == 3 { Self::Resp3 } else { Self::Resp2 }
     }
 
+    /// Whether a message out of band can be told from a reply.
+    pub fn has_pushes(self) -> bool {
+        self == Self::Resp3
+    }
+
     /// The first byte of a message out of band.
     pub fn push_mark(self) -> u8 {
         match self {

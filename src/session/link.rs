@@ -57,10 +57,8 @@ impl<'s> Link<'s> {
 
     /// Lets what others send wait for the reply to the command that runs next.
     pub fn begin_command(&mut self) {
-        if let Some(outbox) = self.record.outbox()
-            && !self.holding
-        {
-            outbox.hold();
+        if self.record.listens() && !self.holding {
+            self.record.outbox().hold();
             self.holding = true;
         }
     }
@@ -68,10 +66,12 @@ impl<'s> Link<'s> {
     /// Sends the reply to a command that has made others send something, and that behind it. Otherwise
     /// it goes out together with the next replies.
     pub fn end_command(&mut self) -> io::Result<()> {
-        let Some(outbox) = self.record.outbox() else { return Ok(()) };
-        // One that the command has made holds from the start.
+        if !self.record.listens() {
+            return Ok(());
+        }
+        // If it was the command that asked for it, the outbox has begun to hold as well.
         self.holding = true;
-        if outbox.has_held() { self.flush() } else { Ok(()) }
+        if self.record.outbox().has_held() { self.flush() } else { Ok(()) }
     }
 
     /// Says that a request was answered and that so many bytes were read beyond it.
@@ -92,8 +92,7 @@ impl<'s> Link<'s> {
         self.record.reply_room_bytes.set_count(self.out.capacity());
         // Noted first: who has got the reply may ask at once how long the client has been idle.
         self.record.active_ms.set(self.instance.now_ms());
-        let stuck =
-            if self.record.outbox().is_some() { self.send_with_others()? } else { self.send()? };
+        let stuck = self.send()?;
         if stuck {
             self.record.reply_bytes.set(0);
             self.record.active_ms.set(self.instance.now_ms());
@@ -107,30 +106,15 @@ impl<'s> Link<'s> {
         Ok(())
     }
 
-    /// Writes the replies to the socket. Whether it got stuck in between.
+    /// Sends the replies in turn with what others send. Whether that got stuck in between.
     fn send(&mut self) -> io::Result<bool> {
-        let out = mem::take(&mut self.out);
-        let mut sent = 0;
-        let result = self.write_all(out.len(), |mut stream| {
-            let count = stream.write(&out[sent..])?;
-            sent += count;
-            Ok(count)
-        });
-        self.out = out;
-        result
-    }
-
-    /// Puts the replies into the outbox, and sends what is there unless another does. Whether that got
-    /// stuck in between.
-    fn send_with_others(&mut self) -> io::Result<bool> {
         let record = Arc::clone(&self.record);
-        let outbox = record.open_outbox();
         let mut patience = STALL_MIN;
         let mut stuck = false;
         loop {
             let bytes_max = limits::OUTBOX_REPLY_BYTES_MAX;
             let (protocol, into) = (record.speaks(), &mut self.outgoing);
-            let put = outbox.reply(&self.out, protocol, bytes_max, patience, into);
+            let put = record.outbox().reply(&self.out, protocol, bytes_max, patience, into);
             match put {
                 Put::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
                 Put::Full => {
@@ -139,6 +123,7 @@ impl<'s> Link<'s> {
                     patience = self.wait_longer(patience)?;
                     continue;
                 }
+                Put::ToSend if self.outgoing.is_empty() => stuck |= self.send_replies()?,
                 Put::ToSend => stuck |= self.send_outgoing()?,
                 Put::Queued | Put::ToPost => record.see_to(put),
             }
@@ -147,7 +132,21 @@ impl<'s> Link<'s> {
         }
     }
 
-    /// Sends what the outbox gave us, and leaves what has come meanwhile to the postman.
+    /// Sends the replies as they are, since nothing else waits.
+    fn send_replies(&mut self) -> io::Result<bool> {
+        let out = mem::take(&mut self.out);
+        let mut sent = 0;
+        let result = self.write_all(out.len(), |mut stream| {
+            let count = stream.write(&out[sent..])?;
+            sent += count;
+            Ok(count)
+        });
+        self.out = out;
+        self.has_sent();
+        result
+    }
+
+    /// Sends the replies together with what waited in the outbox.
     fn send_outgoing(&mut self) -> io::Result<bool> {
         let mut outgoing = mem::take(&mut self.outgoing);
         let result = self.write_all(outgoing.len(), |mut stream| {
@@ -156,15 +155,20 @@ impl<'s> Link<'s> {
         if result.is_ok() {
             self.outgoing = outgoing;
         }
-        self.record.see_to(self.record.open_outbox().sent());
+        self.has_sent();
         result
+    }
+
+    /// Leaves what others have sent meanwhile to the postman, since we may be about to wait.
+    fn has_sent(&self) {
+        self.record.see_to(self.record.outbox().sent());
+        self.instance.post.wake();
     }
 
     /// Sends what the outbox holds when everything is over.
     pub fn empty_outbox(&mut self) -> io::Result<()> {
-        let Some(outbox) = self.record.outbox() else { return Ok(()) };
         let mut rest = Outgoing::default();
-        outbox.end(&mut rest);
+        self.record.outbox().end(&mut rest);
         self.write_all(rest.len(), |mut stream| {
             rest.send_some(|slices| stream.write_vectored(slices))
         })?;

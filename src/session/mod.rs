@@ -190,6 +190,8 @@ impl<'s, 'e> Session<'s, 'e> {
 
     /// Executes the request that was read.
     fn answer(&mut self) -> io::Result<()> {
+        let instance = self.instance;
+        let _attending = instance.post.attend();
         self.refresh_settings();
         self.client.record.args_bytes.set_count(self.request.bytes());
         let replied = self.run_request()?;
@@ -264,6 +266,10 @@ impl<'s, 'e> Session<'s, 'e> {
             name_thread(&self.client.record);
         }
         // Others may send something from now on, since the client has asked for it.
+        // If there is more to do first a postman does it.
+        if self.instance.post.has_clients() && self.reader.buffer().is_empty() {
+            postman::serve_few(self.instance);
+        }
         self.reader.get_mut().end_command()
     }
 

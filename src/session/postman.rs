@@ -3,10 +3,13 @@
 //! A postman goes from client to client. He never waits at a door: a client whose connection has no
 //! room gets a courier, a thread that serves it alone from then on. So a message to a thousand clients
 //! wakes one thread, and a client that does not read delays nobody.
+//!
+//! Where it is for a few clients only, the thread that has sent it goes itself before it answers its own
+//! client: so whoever has been answered can rely on it that others have been told.
 
 use super::link;
 use super::name_thread;
-use crate::instance::{ClientRecord, Instance, Outbox, Outgoing, Put, SharedRecord};
+use crate::instance::{ClientRecord, Instance, Outgoing, SharedRecord};
 use crate::limits;
 use crossbeam::thread::Scope;
 use std::io::{self, ErrorKind};
@@ -29,24 +32,43 @@ fn serve<'e>(
     outgoing: &mut Outgoing,
     scope: &Scope<'e>,
 ) {
-    let outbox = record.open_outbox();
-    if !outbox.collect(outgoing) {
+    if !record.outbox().collect(outgoing) {
         return;
     }
-    match send(instance, &record, outgoing, ClientRecord::send_at_once) {
-        Err(error) if link::is_stall(&error) => {
-            outbox.become_courier();
-            employ_courier(instance, record, mem::take(outgoing), scope);
-            return;
+    if try_to_send(instance, &record, outgoing) {
+        record.see_to(record.outbox().sent());
+    } else {
+        record.outbox().become_courier();
+        employ_courier(instance, record, mem::take(outgoing), scope);
+    }
+}
+
+/// Serves the clients who wait for the post, if they are few.
+pub fn serve_few(instance: &Instance) {
+    let (mut clients, mut outgoing) = (Vec::new(), Outgoing::default());
+    instance.post.take_few(&mut clients);
+    for record in clients {
+        if record.outbox().collect(&mut outgoing) {
+            let is_sent = try_to_send(instance, &record, &mut outgoing);
+            record.see_to(match is_sent {
+                true => record.outbox().sent(),
+                false => record.outbox().give_back(mem::take(&mut outgoing)),
+            });
         }
+    }
+}
+
+/// Sends what there is room for. `false` if there was no room for all of it; a connection that is of no
+/// use any more has room for everything.
+fn try_to_send(instance: &Instance, record: &SharedRecord, outgoing: &mut Outgoing) -> bool {
+    match send(instance, record, outgoing, ClientRecord::send_at_once) {
+        Ok(()) => true,
+        Err(error) if link::is_stall(&error) => false,
         Err(_) => {
             *outgoing = Outgoing::default();
-            give_up(&record, outbox);
+            give_up(record);
+            true
         }
-        Ok(()) => {}
-    }
-    if outbox.sent() == Put::ToPost {
-        instance.post.call(Arc::clone(&record));
     }
 }
 
@@ -69,9 +91,9 @@ fn send(
 }
 
 /// The connection is of no use any more.
-fn give_up(record: &SharedRecord, outbox: &Outbox) {
+fn give_up(record: &SharedRecord) {
     record.kill();
-    outbox.abandon();
+    record.outbox().abandon();
 }
 
 fn employ_courier<'e>(
@@ -88,20 +110,19 @@ fn employ_courier<'e>(
     });
     if let Err(error) = courier {
         log::warn!("No thread to send to client {}: {error}", record.id);
-        let outbox = record.open_outbox();
-        give_up(&record, outbox);
-        outbox.sent();
+        give_up(&record);
+        record.outbox().sent();
     }
 }
 
 /// Sends what is there and all that comes, however slowly the peer reads: it ends when the outbox is
 /// closed or the socket shut.
 fn carry(instance: &Instance, record: &SharedRecord, mut outgoing: Outgoing) {
-    let outbox = record.open_outbox();
+    let outbox = record.outbox();
     loop {
         if send(instance, record, &mut outgoing, ClientRecord::send).is_err() {
             outgoing = Outgoing::default();
-            give_up(record, outbox);
+            give_up(record);
         }
         if !outbox.take(&mut outgoing) {
             return;

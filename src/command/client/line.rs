@@ -1,12 +1,9 @@
 //! A client as CLIENT LIST and CLIENT INFO describe it: one line of `name=value`, in the order of
 //! Redis 7.2.
-//!
-//! What does not exist here (transactions, tracking) shows as for a client of Redis that
-//! does not use it.
 
 use crate::command::Context;
 use crate::command::table;
-use crate::instance::{ClientRecord, Outbox, Topic};
+use crate::instance::{ClientRecord, Scope, Topic};
 use crate::limits;
 use std::fmt::Write;
 use std::ops::Deref;
@@ -37,7 +34,7 @@ fn describe_one(
     out: &mut String,
 ) -> std::fmt::Result {
     let texts = record.texts().clone();
-    let outbox_bytes = record.outbox().map_or(0, Outbox::len);
+    let outbox_bytes = record.outbox().len();
     let room = limits::READ_BUFFER_BYTES as u64;
     let command = record.last_command().and_then(table::with_id);
     write!(
@@ -74,10 +71,11 @@ fn describe_one(
     )?;
     writeln!(
         out,
-        "events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+        "events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}",
         if record.reply_bytes.get() > 0 || outbox_bytes > 0 { "rw" } else { "r" },
         command.map_or_else(|| "NULL".to_owned(), |found| found.full_name()),
         texts.user,
+        record.tracker.options().map_or(-1, |options| options.redirect as i64),
         record.protocol.get(),
         texts.library_name,
         texts.library_version,
@@ -85,11 +83,15 @@ fn describe_one(
 }
 
 fn flags(record: &ClientRecord) -> String {
+    let tracking = record.tracker.options();
     let all = [
         ('O', record.monitor.is_on()),
         ('P', !record.subscriptions.is_empty()),
         ('x', record.transaction.queued.get() > 0),
         ('b', record.blocked().is_some()),
+        ('t', tracking.is_some()),
+        ('R', record.tracker.is_broken.is_on()),
+        ('B', tracking.is_some_and(|options| options.scope == Scope::Broadcast)),
         ('d', record.watch_flag().is_raised()),
         ('e', record.no_evict.is_on()),
         ('T', record.no_touch.is_on()),

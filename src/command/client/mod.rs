@@ -1,10 +1,8 @@
 //! CLIENT: who is connected, and how one client acts on others.
-//!
-//! CLIENT TRACKING and CLIENT CACHING are not built and hence unknown subcommands; GETREDIR and
-//! TRACKINGINFO answer what they answer for a client that does not track.
 
 mod filter;
 mod line;
+mod tracking;
 
 use super::args::{Args, parse_timeout};
 use super::connection::read_name;
@@ -14,9 +12,14 @@ use crate::instance::{Closing, PauseMode, ReplyMode, Unblock};
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Reply};
 use filter::{Kill, List};
+use tracking::{caching, getredir, tracking, trackinginfo};
 
 /// What almost every subcommand is.
-const COMMON: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::CONNECTION);
+const COMMON: Flags = Flags::NO_SCRIPT
+    .and(Flags::LOADING)
+    .and(Flags::STALE)
+    .and(Flags::CONNECTION)
+    .and(Flags::KEEPS_CACHING);
 /// What those are that act on others.
 const ADMIN: Flags = COMMON.and(Flags::ADMIN);
 
@@ -32,6 +35,16 @@ pub(super) const COMMANDS: &[Spec] = &[Spec {
 }];
 
 const SUBCOMMANDS: &[Spec] = &[
+    Spec {
+        name: "CACHING",
+        arity: Arity::exactly(3),
+        handler: Handler::Client(caching),
+        flags: COMMON,
+        since: "6.0.0",
+        summary: "Instructs the server whether to track the keys in the next request.",
+        syntax: "mode=(YES|NO)",
+        ..Spec::REST
+    },
     Spec {
         name: "GETNAME",
         arity: Arity::exactly(2),
@@ -54,7 +67,7 @@ const SUBCOMMANDS: &[Spec] = &[
         name: "HELP",
         arity: Arity::exactly(2),
         handler: Handler::Client(help),
-        flags: Flags::LOADING.and(Flags::STALE).and(Flags::CONNECTION),
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::CONNECTION).and(Flags::KEEPS_CACHING),
         since: "5.0.0",
         summary: "Returns helpful text about the different subcommands.",
         ..Spec::REST
@@ -189,6 +202,18 @@ const SUBCOMMANDS: &[Spec] = &[
         ..Spec::REST
     },
     Spec {
+        name: "TRACKING",
+        arity: Arity::at_least(3),
+        handler: Handler::Client(tracking),
+        flags: COMMON,
+        since: "6.0.0",
+        summary: "Controls server-assisted client-side caching for the connection.",
+        syntax: "status=(ON|OFF) [REDIRECT client-id:integer] [PREFIX prefix...token] [BCAST] [OPTIN] \
+                 [OPTOUT] [NOLOOP]",
+        complexity: "O(1). Some options may introduce additional complexity.",
+        ..Spec::REST
+    },
+    Spec {
         name: "TRACKINGINFO",
         arity: Arity::exactly(2),
         handler: Handler::Client(trackinginfo),
@@ -220,9 +245,11 @@ const SUBCOMMANDS: &[Spec] = &[
     },
 ];
 
-/// Redis's text, but for what is not built (CACHING, TRACKING) and what is newer (MAXAGE).
+/// Redis's text, but for what is newer (MAXAGE).
 const HELP: &[&str] = &[
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
     "GETREDIR",
     "    Return the client ID we are redirecting to when tracking is enabled.",
     "GETNAME",
@@ -265,6 +292,9 @@ const HELP: &[&str] = &[
     "    * LIB-VER: the client lib version.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    Unblock the specified blocked client.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
     "TRACKINGINFO",
     "    Report tracking status for the current connection.",
     "NO-EVICT (ON|OFF)",
@@ -409,17 +439,4 @@ fn unblock<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let id = parse_integer(id).ok_or(CommandError::NotInteger)?;
     let target = u64::try_from(id).ok().and_then(|id| context.instance.clients.get(id));
     Ok(Reply::flag(target.is_some_and(|record| record.unblock(how))))
-}
-
-fn getredir<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
-    Ok(Reply::Int(-1))
-}
-
-fn trackinginfo<'v>(_: &mut Context<'_>, _: &mut Args<'v>) -> Outcome<'v> {
-    let entry = |name: &'static str, value: Reply<'v>| (Reply::text(name), value);
-    Ok(Reply::Map(vec![
-        entry("flags", Reply::Set(vec![Reply::text("off")])),
-        entry("redirect", Reply::Int(-1)),
-        entry("prefixes", Reply::Array(vec![])),
-    ]))
 }

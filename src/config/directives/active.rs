@@ -51,6 +51,10 @@ const CLIENTS: &[Directive] = &[
         field!(client_output_buffer_limit),
         "of classes of clients, the bytes that may wait at all, and those that may for some seconds",
     ),
+    integer("tracking-table-max-keys", "1000000", 0, i64::MAX).sets(
+        field!(tracking_table_max_keys),
+        "keys of which is known who caches them (CLIENT TRACKING); 0 is no limit",
+    ),
     integer("databases", "16", 1, I32_MAX)
         .at_start()
         .sets(field!(databases), "number of databases"),

@@ -84,7 +84,6 @@ pub const DIRECTIVES: &[Directive] = &[
     integer("active-defrag-cycle-max", "25", 1, 99),
     integer("active-defrag-max-scan-fields", "1000", 1, i64::MAX),
     flag("jemalloc-bg-thread", "no"),
-    integer("tracking-table-max-keys", "1000000", 0, i64::MAX),
     // Observing.
     // Snapshots and the log.
     Directive::new("save", Kind::Words(check::save_points), ""),

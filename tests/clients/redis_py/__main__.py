@@ -9,7 +9,8 @@ import traceback
 import redis
 
 import checks
-import connections  # noqa: F401, every family registers its cases
+import caching  # noqa: F401, every family registers its cases
+import connections  # noqa: F401
 import geo  # noqa: F401
 import hashes  # noqa: F401
 import keys  # noqa: F401
