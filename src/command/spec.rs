@@ -210,6 +210,11 @@ impl Spec {
         self.has_write_handler() || script
     }
 
+    /// Whether a pause of writes holds it too: it may change keys, or tell others something.
+    pub fn waits_like_writes(&self) -> bool {
+        self.may_write() || self.flags.has(Flags::TELLS)
+    }
+
     /// Whether it looks at every key, one shard at a time.
     pub fn walks(&self) -> bool {
         matches!(self.handler, Handler::Walk(_)) || self.flags.has(Flags::WALKS)

@@ -175,7 +175,7 @@ fn runs_after_replies(client: &Client, spec: &Spec) -> bool {
 
 /// Which pauses a command has to wait for.
 fn pause_mode(spec: &Spec) -> PauseMode {
-    if spec.may_write() { PauseMode::Writes } else { PauseMode::Everything }
+    if spec.waits_like_writes() { PauseMode::Writes } else { PauseMode::Everything }
 }
 
 /// Whether a command has to wait for the end of a pause (CLIENT PAUSE).

@@ -97,7 +97,8 @@ fn run(instance: &Instance, client: &mut Client, out: &mut Vec<u8>) -> Controlle
     }
     let mut calls: Vec<Call<'_>> = requests.iter_mut().map(queued).collect();
     let writes = calls.iter().any(|call| call.found.spec.may_write());
-    let mode = if writes { PauseMode::Writes } else { PauseMode::Everything };
+    let waits = calls.iter().any(|call| call.found.spec.waits_like_writes());
+    let mode = if waits { PauseMode::Writes } else { PauseMode::Everything };
     let plan = calls.iter().map(|call| plan_inside(instance, call));
     let plan = plan.fold(instance.watch_plan(client), LockPlan::and);
     let has_script = calls.iter().any(|call| is_script(call.found));
