@@ -141,6 +141,13 @@ pub const STREAM_TRIM_ENTRIES: u64 = 10_000;
 /// How many entries that is at most.
 pub const STREAM_TRIM_ENTRIES_MAX: u64 = 1_000_000;
 
+/// How many entries XAUTOCLAIM claims if it does not say.
+pub const CLAIMED_ENTRIES_USUALLY: usize = 100;
+/// How many it may ask for.
+pub const CLAIMED_ENTRIES_MAX: usize = (i64::MAX / 16) as usize;
+/// How many it looks at for each that it may claim.
+pub const CLAIM_LOOKS_PER_ENTRY: usize = 10;
+
 /// Longest string that is reported, and in Redis stored, as `embstr`.
 pub const EMBSTR_BYTES_MAX: usize = 44;
 /// The most that a string which grows keeps in reserve.

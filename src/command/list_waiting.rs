@@ -7,7 +7,7 @@ use super::keys::{KeyFlags, KeySpec, Keys};
 use super::list::{end, move_one, pop_several};
 use super::spec::{Arity, Attempt, Flags, Handler, Nothing, Spec, Wait};
 use crate::error::CommandError;
-use crate::keyspace::{Key, WriteView};
+use crate::keyspace::{Key, Wanted, WriteView};
 use crate::protocol::Reply;
 use crate::value::{End, Type};
 use std::time::Duration;
@@ -89,7 +89,10 @@ type Attempted<'v> = Result<Attempt<'v>, CommandError>;
 
 /// The reply, or a wait for a list.
 fn or_wait(reply: Option<Reply<'_>>, time: Option<Duration>, otherwise: Nothing) -> Attempt<'_> {
-    reply.map_or(Attempt::Wait(Wait { wanted: Type::List, time, otherwise }), Attempt::Done)
+    reply.map_or(
+        Attempt::Wait(Wait { wanted: Wanted::Type(Type::List), time, otherwise }),
+        Attempt::Done,
+    )
 }
 
 fn blpop<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Attempted<'v> {

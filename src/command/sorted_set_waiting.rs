@@ -7,7 +7,7 @@ use super::keys::{KeyFlags, Keys};
 use super::sorted_set::{Extreme, pop, pop_several};
 use super::spec::{Arity, Attempt, Flags, Handler, Nothing, Spec, Wait};
 use crate::error::CommandError;
-use crate::keyspace::{Change, WriteView};
+use crate::keyspace::{Change, Wanted, WriteView};
 use crate::protocol::Reply;
 use crate::value::{SortedSet, Type};
 use std::time::Duration;
@@ -63,7 +63,11 @@ type Attempted<'v> = Result<Attempt<'v>, CommandError>;
 
 /// A wait for a sorted set.
 fn wait<'v>(time: Option<Duration>) -> Attempt<'v> {
-    Attempt::Wait(Wait { wanted: Type::SortedSet, time, otherwise: Nothing::NullArray })
+    Attempt::Wait(Wait {
+        wanted: Wanted::Type(Type::SortedSet),
+        time,
+        otherwise: Nothing::NullArray,
+    })
 }
 
 fn bzpopmin<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Attempted<'v> {

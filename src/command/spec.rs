@@ -5,9 +5,9 @@ use super::keys::Keys;
 use crate::config::EventClasses;
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, MemoryUse};
-use crate::keyspace::{Moment, ReadView, Shards, Walk, WriteView};
+use crate::keyspace::{Moment, ReadView, Shards, Walk, Wanted, WriteView};
 use crate::protocol::{Outcome, Reply};
-use crate::value::{EncodingLimits, Type};
+use crate::value::EncodingLimits;
 use std::time::Duration;
 
 /// One command, or one subcommand of a container such as CONFIG.
@@ -165,8 +165,8 @@ pub enum Attempt<'v> {
 /// For what and how long a command waits. It waits for those keys of its row whose data it gives back.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait {
-    /// What one of its keys has to become.
-    pub wanted: Type,
+    /// What has to become of one of its keys.
+    pub wanted: Wanted,
     /// How long; without end if there is none.
     pub time: Option<Duration>,
     /// What is answered where nobody may wait. When the time is over it is no array, as in Redis.

@@ -19,7 +19,7 @@ pub(super) fn strict(text: &[u8], sequence: u64) -> Result<StreamId, CommandErro
 }
 
 /// The same, or `-` for the first and `+` for the last there can be.
-pub(super) fn bound(text: &[u8], sequence: u64) -> Result<StreamId, CommandError> {
+fn bound(text: &[u8], sequence: u64) -> Result<StreamId, CommandError> {
     match text {
         b"-" => Ok(StreamId::MIN),
         b"+" => Ok(StreamId::MAX),

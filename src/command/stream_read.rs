@@ -6,7 +6,7 @@ use super::keys::{KeyFlags, KeySpec, Keys};
 use super::spec::{Arity, Attempt, Flags, Handler, Nothing, Spec, Wait};
 use super::stream_id;
 use crate::error::CommandError;
-use crate::keyspace::{Key, ReadView};
+use crate::keyspace::{Key, ReadView, Wanted};
 use crate::protocol::{Outcome, Reply, Shape};
 use crate::value::Type;
 use crate::value::stream::{Stream, StreamEntry, StreamId};
@@ -113,16 +113,37 @@ fn range<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>, order: Order) -> Outco
     })
 }
 
-/// What stands before the streams of XREAD.
-struct Options {
-    /// How long to wait: `None` is not at all, and an endless wait has no time.
-    wait: Option<Option<Duration>>,
-    /// Most entries of each stream.
-    most: usize,
+/// Who reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// XREAD.
+    ForOneself,
+    /// XREADGROUP.
+    ForGroup,
 }
 
-fn options(args: &mut Args<'_>, now_ms: u64) -> Result<Options, CommandError> {
-    let mut options = Options { wait: None, most: usize::MAX };
+/// What stands before the streams.
+pub(super) struct Options<'v> {
+    /// How long to wait: `None` is not at all, and an endless wait has no time.
+    pub(super) wait: Option<Option<Duration>>,
+    /// Most entries of each stream.
+    pub(super) most: usize,
+    /// A group and a consumer.
+    pub(super) group: Option<(&'v [u8], &'v [u8])>,
+    /// Whether what is read waits until it is acknowledged.
+    pub(super) acknowledges: bool,
+}
+
+pub(super) fn options<'v>(
+    args: &mut Args<'v>,
+    purpose: Purpose,
+    now_ms: u64,
+) -> Result<Options<'v>, CommandError> {
+    let mut options = Options { wait: None, most: usize::MAX, group: None, acknowledges: true };
+    let for_group = |option| match purpose {
+        Purpose::ForGroup => Ok(()),
+        Purpose::ForOneself => Err(CommandError::option_of_xreadgroup(option)),
+    };
     while !args.is_empty() {
         let more = args.len() - 1;
         if more > 0 && args.word("BLOCK") {
@@ -132,14 +153,17 @@ fn options(args: &mut Args<'_>, now_ms: u64) -> Result<Options, CommandError> {
             let count = usize::try_from(args.integer()?).unwrap_or(0);
             options.most = if count == 0 { usize::MAX } else { count };
         } else if more > 0 && args.word("STREAMS") {
-            return match args.len() % 2 {
-                0 => Ok(options),
-                _ => Err(CommandError::unbalanced_streams("xread", "$")),
+            return match (args.len() % 2, purpose) {
+                (0, _) => Ok(options),
+                (_, Purpose::ForOneself) => Err(CommandError::unbalanced_streams("xread", "$")),
+                (_, Purpose::ForGroup) => Err(CommandError::unbalanced_streams("xreadgroup", ">")),
             };
         } else if more > 1 && args.word("GROUP") {
-            return Err(CommandError::option_of_xreadgroup("GROUP"));
+            for_group("GROUP")?;
+            options.group = Some((args.bytes()?, args.bytes()?));
         } else if args.word("NOACK") {
-            return Err(CommandError::option_of_xreadgroup("NOACK"));
+            for_group("NOACK")?;
+            options.acknowledges = false;
         } else {
             return Err(CommandError::Syntax);
         }
@@ -171,7 +195,7 @@ fn read_after<'v>(
 }
 
 fn xread<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Result<Attempt<'v>, CommandError> {
-    let options = options(args, view.now_ms())?;
+    let options = options(args, Purpose::ForOneself, view.now_ms())?;
     let count = args.len() / 2;
     let keys = (0..count).map(|_| args.key()).collect::<Result<Vec<Key<'v>>, _>>()?;
     let (mut found, mut later) = (Vec::new(), Vec::new());
@@ -192,5 +216,9 @@ fn xread<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Result<Attempt<'v>,
     for (slot, after) in later {
         slot.replace(after.to_string().into_bytes());
     }
-    Ok(Attempt::Wait(Wait { wanted: Type::Stream, time, otherwise: Nothing::NullArray }))
+    Ok(Attempt::Wait(Wait {
+        wanted: Wanted::Type(Type::Stream),
+        time,
+        otherwise: Nothing::NullArray,
+    }))
 }

@@ -5,8 +5,8 @@ use super::{
     bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
     hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, list_waiting, lolwut,
     memory, monitor, object, pubsub, replication, scan, script, server, set, slowlog, sort,
-    sorted_set, sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream, stream_info,
-    stream_read, string, transaction,
+    sorted_set, sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream, stream_claim,
+    stream_group, stream_info, stream_pending, stream_read, string, transaction,
 };
 use crate::keyspace::EventName;
 use crate::protocol::Request;
@@ -30,6 +30,9 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Stream, stream::COMMANDS),
     (Group::Stream, stream_read::COMMANDS),
     (Group::Stream, stream_info::COMMANDS),
+    (Group::Stream, stream_group::COMMANDS),
+    (Group::Stream, stream_pending::COMMANDS),
+    (Group::Stream, stream_claim::COMMANDS),
     (Group::Generic, key::COMMANDS),
     (Group::Generic, dump::COMMANDS),
     (Group::Generic, expire::COMMANDS),

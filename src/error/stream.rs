@@ -60,6 +60,54 @@ impl CommandError {
         "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
     );
 
+    /// XGROUP of no stream.
+    pub const GROUP_NEEDS_KEY: Self = Self::text(
+        "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.",
+    );
+    /// XGROUP CREATE of a group that there is.
+    pub const GROUP_EXISTS: Self = Self::text("BUSYGROUP Consumer Group name already exists");
+    /// XGROUP with another count.
+    pub const ENTRIES_READ: Self = Self::text("ERR value for ENTRIESREAD must be positive or -1");
+    /// XREADGROUP of no group.
+    pub const GROUP_MISSING: Self = Self::text("ERR Missing GROUP option for XREADGROUP");
+    /// XREADGROUP behind the last id.
+    pub const GROUP_READS_NO_LAST: Self = Self::text(
+        "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+    );
+    /// XREADGROUP of the newest entry.
+    pub const GROUP_READS_NO_NEWEST: Self = Self::text(
+        "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.",
+    );
+    /// XAUTOCLAIM of none.
+    pub const CLAIM_COUNT: Self = Self::text("ERR COUNT must be > 0");
+
+    /// A number of XCLAIM or XAUTOCLAIM: what it is for, and the command in capitals.
+    pub fn invalid_claim_number(what: &str, command: &str) -> Self {
+        Self::Text(format!("ERR Invalid {what} argument for {command}").into())
+    }
+
+    /// An option that XCLAIM does not have.
+    pub fn unknown_claim_option(option: &[u8]) -> Self {
+        Self::Bytes([b"ERR Unrecognized XCLAIM option '", option, b"'"].concat())
+    }
+
+    /// A stream or a group that is not there.
+    pub fn no_group(key: &[u8], group: &[u8]) -> Self {
+        Self::Bytes([b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'"].concat())
+    }
+
+    /// The same for XREADGROUP.
+    pub fn no_group_to_read(key: &[u8], group: &[u8]) -> Self {
+        let text: [&[u8]; 5] = [
+            b"NOGROUP No such key '",
+            key,
+            b"' or consumer group '",
+            group,
+            b"' in XREADGROUP with GROUP option",
+        ];
+        Self::Bytes(text.concat())
+    }
+
     /// A group that a stream does not have.
     pub fn no_group_of_key(group: &[u8], key: &[u8]) -> Self {
         let text: [&[u8]; 5] =

@@ -129,7 +129,29 @@ impl WriteView<'_, '_> {
         }
         if is_over {
             self.discard_stored(key);
-        } else if T::SERVES_ALL {
+        } else if T::SERVES_ALL && count > 0 {
+            self.note_ready(key, kind);
+        }
+        Ok(Some(result))
+    }
+
+    /// Changes what belongs to the collection at a key besides its elements, such as who has read
+    /// them: it counts as a change, but the key is what it was to those who watch it. Whoever is to
+    /// hear of it is told by [`tell_change`](WriteView::tell_change).
+    pub fn change_beside<T: Collection, R>(
+        &mut self,
+        key: Key<'_>,
+        change: impl FnOnce(&mut T) -> Result<Change<R>, CommandError>,
+    ) -> Result<Option<R>, CommandError> {
+        self.remove_expired(key);
+        let moment = self.moment();
+        let Some(entry) = self.stored_mut(key) else { return Ok(None) };
+        moment.touch(&entry.access);
+        let Change { count, result, .. } = entry.change_collection(change)??;
+        let kind = entry.value().kind();
+        self.effects.changes += count as u64;
+        // An attempt of one who waits must not make itself ready again.
+        if T::SERVES_ALL && count > 0 {
             self.note_ready(key, kind);
         }
         Ok(Some(result))

@@ -31,10 +31,29 @@ struct Watcher {
     was_expired: bool,
 }
 
-/// One client that waits for a key to become a collection of a type.
+/// For what clients wait at a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// That it becomes a collection of a type.
+    Type(Type),
+    /// That something is added to the collection of a type that it is, or that it is no such any more.
+    More(Type),
+}
+
+impl Wanted {
+    /// Whether that may be so where a key holds a value of this type, or nothing.
+    fn may_be(self, kind: Option<Type>) -> bool {
+        match self {
+            Self::Type(wanted) => kind == Some(wanted),
+            Self::More(_) => true,
+        }
+    }
+}
+
+/// One client that waits at a key.
 struct Waiter {
     client: u64,
-    wanted: Type,
+    wanted: Wanted,
 }
 
 /// The interest in one key.
@@ -133,7 +152,7 @@ impl Interests {
     }
 
     /// Lets a client wait for a key, behind those who already do.
-    pub(super) fn wait(&mut self, db: usize, key: &[u8], client: u64, wanted: Type) {
+    pub(super) fn wait(&mut self, db: usize, key: &[u8], client: u64, wanted: Wanted) {
         let waiters = &mut self.get_or_make(db, key).waiters;
         // A key that a command names twice is waited for once.
         if waiters.back().is_none_or(|last| last.client != client) {
@@ -152,16 +171,16 @@ impl Interests {
         }
     }
 
-    /// Those who wait for a key to become such a collection, longest first.
+    /// Those who wait for a key to hold such a value, or none, longest first.
     pub(super) fn waiters(
         &self,
         db: usize,
         key: &[u8],
-        kind: Type,
+        kind: Option<Type>,
     ) -> impl Iterator<Item = u64> + use<'_> {
         let interest = self.get(db, key).into_iter();
         let waiters = interest.flat_map(|interest| &interest.waiters);
-        waiters.filter(move |waiter| waiter.wanted == kind).map(|waiter| waiter.client)
+        waiters.filter(move |waiter| waiter.wanted.may_be(kind)).map(|waiter| waiter.client)
     }
 
     /// The keys of a database that anybody waits for.
@@ -218,16 +237,20 @@ mod tests {
     #[test]
     fn those_who_wait_are_kept_in_order_and_by_type() {
         let mut interests = Interests::default();
-        for (client, wanted) in [(3, Type::List), (1, Type::SortedSet), (2, Type::List)] {
+        let wait = [(3, Type::List), (1, Type::SortedSet), (2, Type::List)];
+        for (client, wanted) in wait.map(|(client, kind)| (client, Wanted::Type(kind))) {
             interests.wait(0, b"k", client, wanted);
             interests.wait(0, b"k", client, wanted);
         }
+        interests.wait(0, b"k", 4, Wanted::More(Type::Stream));
         let waiters = |all: &Interests, kind| all.waiters(0, b"k", kind).collect::<Vec<_>>();
-        assert_eq!(waiters(&interests, Type::List), [3, 2]);
-        assert_eq!(waiters(&interests, Type::SortedSet), [1]);
+        assert_eq!(waiters(&interests, Some(Type::List)), [3, 2, 4]);
+        assert_eq!(waiters(&interests, Some(Type::SortedSet)), [1, 4]);
+        assert_eq!(waiters(&interests, None), [4]);
+        interests.withdraw(0, b"k", 4);
         assert_eq!(interests.waited_for(0).collect::<Vec<_>>(), [b"k"]);
         interests.withdraw(0, b"k", 3);
-        assert_eq!(waiters(&interests, Type::List), [2]);
+        assert_eq!(waiters(&interests, Some(Type::List)), [2]);
         (1..=2).for_each(|client| interests.withdraw(0, b"k", client));
         assert!(interests.is_empty() && interests.waited_count() == 0);
     }

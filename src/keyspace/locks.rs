@@ -1,10 +1,9 @@
 //! Locking a set of shards, always in ascending order, so that no two critical sections deadlock.
 
-use super::interest::WatchFlag;
+use super::interest::{Wanted, WatchFlag};
 use super::shard::Shard;
 use super::{Key, Keyspace, shard_index};
 use crate::limits;
-use crate::value::Type;
 use std::mem;
 use std::ops::Deref;
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard, TryLockError};
@@ -190,7 +189,7 @@ impl<'k> Locked<'k> {
     }
 
     /// Lets a client wait for a key to become a collection of this type, behind those who already do.
-    pub fn wait(&mut self, db: usize, key: Key<'_>, client: u64, wanted: Type) {
+    pub fn wait(&mut self, db: usize, key: Key<'_>, client: u64, wanted: Wanted) {
         self.shard_mut(key.hash).interests.wait(db, key.bytes, client, wanted);
     }
 
@@ -205,8 +204,10 @@ impl<'k> Locked<'k> {
         if shard.interests.is_empty() {
             return None;
         }
-        let entry = shard.database(db)?.get(key).filter(|entry| !entry.is_expired(now_ms))?;
-        shard.interests.waiters(db, key.bytes, entry.value().kind()).nth(behind)
+        let entry = shard.database(db).and_then(|database| database.get(key));
+        let entry = entry.filter(|entry| !entry.is_expired(now_ms));
+        let kind = entry.map(|entry| entry.value().kind());
+        shard.interests.waiters(db, key.bytes, kind).nth(behind)
     }
 
     /// The shard of a key. A key that the command did not declare is our mistake.

@@ -30,7 +30,7 @@ pub use collection::Change;
 pub use effects::{DueFields, Effects, Freeing, Garbage, KeyName};
 pub use entry::Entry;
 pub use events::{EventName, KeyEvent, Telling, Told};
-pub use interest::WatchFlag;
+pub use interest::{Wanted, WatchFlag};
 pub use locks::{LockPlan, Locked, Shards};
 pub use reap::Due;
 pub use restore::Restored;

@@ -40,6 +40,11 @@ impl WriteView<'_, '_> {
         self.effects.told.event(&self.moment.telling, what, self.db, key.bytes);
     }
 
+    /// Tells of a change to a key by the name that the command's changes have.
+    pub fn tell_change(&mut self, key: Key<'_>) {
+        self.tell(key, self.moment.telling.event);
+    }
+
     /// Takes note of so many changes to what a key holds; none is none.
     pub(super) fn note_changes(&mut self, key: Key<'_>, count: usize) {
         self.effects.changes += count as u64;
@@ -80,6 +85,15 @@ impl WriteView<'_, '_> {
         let interests = &mut self.locked.shard_mut(key.hash).interests;
         if !interests.is_empty() {
             interests.touch(db, key.bytes);
+            self.note_gone(key);
+        }
+    }
+
+    /// Takes note that a key may no longer hold what somebody waits at it for.
+    fn note_gone(&mut self, key: Key<'_>) {
+        let db = self.db;
+        if self.locked.shard(key.hash).interests.waiters(db, key.bytes, None).next().is_some() {
+            self.effects.ready.push_back(KeyName { db, key: key.bytes.into() });
         }
     }
 
@@ -88,6 +102,7 @@ impl WriteView<'_, '_> {
         let db = self.db;
         self.effects.told.touch(&self.moment.telling, db, key.bytes);
         self.locked.shard_mut(key.hash).interests.touch_expired(db, key.bytes);
+        self.note_gone(key);
         self.tell(key, EventName::EXPIRED);
     }
 
@@ -95,7 +110,7 @@ impl WriteView<'_, '_> {
     pub(super) fn note_ready(&mut self, key: Key<'_>, kind: Type) {
         let db = self.db;
         let interests = &self.locked.shard(key.hash).interests;
-        if !interests.is_empty() && interests.waiters(db, key.bytes, kind).next().is_some() {
+        if !interests.is_empty() && interests.waiters(db, key.bytes, Some(kind)).next().is_some() {
             self.effects.ready.push_back(KeyName { db, key: key.bytes.into() });
         }
     }

@@ -56,9 +56,8 @@ impl Shard {
         for db in [first, second] {
             interests.touch_where(db, |key| there(first, key) || there(second, key));
         }
-        let waited_for = |db| interests.waited_for(db).map(move |key| (db, key));
-        let ready = [first, second].into_iter().flat_map(waited_for);
-        ready.filter(|(db, key)| there(*db, key)).map(|(db, key)| (db, key.into())).collect()
+        let waited_for = |db| interests.waited_for(db).map(move |key| (db, key.into()));
+        [first, second].into_iter().flat_map(waited_for).collect()
     }
 
     /// Takes every database out, or the one named.

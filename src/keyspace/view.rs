@@ -535,6 +535,12 @@ impl<'l, 'k> WriteView<'l, 'k> {
         let slots = &keyspace.slots;
         let mut count = 0;
         for (index, shard) in self.locked.shards_mut() {
+            for db in (0..keyspace.database_count).filter(|db| only.is_none_or(|only| only == *db))
+            {
+                let waited_for = shard.interests.waited_for(db);
+                let names = waited_for.map(|key| KeyName { db, key: key.into() });
+                self.effects.ready.extend(names);
+            }
             let taken = shard.take(only, |key| keyspace.hash(key));
             count += taken.iter().map(Database::len).sum::<usize>();
             garbage.extend(taken.into_iter().filter(|database| !database.is_empty()));

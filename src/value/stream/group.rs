@@ -173,8 +173,39 @@ impl Stream {
         }
     }
 
-    /// Takes note that a group is given an entry.
-    pub fn entries_read_after(&self, group: &Group, id: StreamId) -> Option<i64> {
+    /// Gives a consumer at most so many entries that its group has not had; gives their ids. They wait
+    /// for it to acknowledge them, unless it said that it will not.
+    pub fn deliver(
+        &mut self,
+        name: &[u8],
+        to: ConsumerNumber,
+        most: usize,
+        acknowledges: bool,
+        now_ms: i64,
+    ) -> Vec<StreamId> {
+        let mut groups = std::mem::take(&mut self.groups);
+        let Some(group) = groups.get_mut(name) else {
+            self.groups = groups;
+            return Vec::new();
+        };
+        let first = group.last_id.next().unwrap_or(StreamId::MAX);
+        let entries = self.entries(first, StreamId::MAX).filter(|entry| entry.id > group.last_id);
+        let ids: Vec<StreamId> = entries.take(most).map(|entry| entry.id).collect();
+        for id in &ids {
+            group.entries_read = self.entries_read_after(group, *id);
+            group.last_id = *id;
+            if acknowledges {
+                let pending = Pending { consumer: to, delivered_ms: now_ms, deliveries: 1 };
+                group.assign(*id, pending);
+                group.consumer_mut(to).active_ms = Some(now_ms);
+            }
+        }
+        self.groups = groups;
+        ids
+    }
+
+    /// How many entries a group has been given once it is given this one, if that can be told.
+    fn entries_read_after(&self, group: &Group, id: StreamId) -> Option<i64> {
         match group.entries_read {
             Some(read) if !self.has_gaps_from(id) => Some(read + 1),
             read if self.entries_added == 0 => read,
