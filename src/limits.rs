@@ -121,6 +121,12 @@ pub const SCRIPT_STEP_INSTRUCTIONS: u32 = 10_000;
 pub const SHORT_SCRIPT_MS_MAX: u64 = 5;
 /// How deep a script's reply may be nested. In Redis it is 7994, all that the stack of its Lua takes.
 pub const SCRIPT_REPLY_DEPTH_MAX: usize = 7_900;
+/// Longest pattern of Lua: matching takes stack for each of its items.
+pub const PATTERN_BYTES_MAX: usize = 4 * 1024;
+/// Longest JSON that a script makes: nobody can end it meanwhile.
+pub const JSON_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// How deep JSON may be nested.
+pub const JSON_DEPTH_MAX: usize = 1_000;
 /// Stack of a script. Lua's library may call itself 200 deep with a buffer of 8 KiB each. Only pages
 /// that are touched take memory.
 pub const SCRIPT_STACK_BYTES: usize = 8 * 1024 * 1024;

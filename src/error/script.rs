@@ -58,6 +58,8 @@ impl CommandError {
     pub const SCRIPT_KILLED: Self = Self::text("ERR Script killed by user with SCRIPT KILL...");
     /// In a script's reply: tables too deep within each other.
     pub const LUA_STACK_LIMIT: Self = Self::text("ERR reached lua stack limit");
+    /// In a script's reply: more than fits. Redis would fill its memory.
+    pub const SCRIPT_REPLY_TOO_LONG: Self = Self::text("ERR the script's reply is too long");
     /// In a script: `redis.setresp`.
     pub const SETRESP_ARGUMENT: Self = Self::text("ERR redis.setresp() requires one argument.");
     /// In a script: `redis.setresp`.

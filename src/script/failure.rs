@@ -72,25 +72,21 @@ pub(super) fn error_table(lua: &Lua, text: &[u8]) -> mlua::Result<mlua::Table> {
     Ok(table)
 }
 
-/// Adds to an error the place in the script where it was raised.
-pub(super) fn located(lua: &Lua, failure: mlua::Table) -> mlua::Result<mlua::Table> {
+/// The chunk and the line at which a script is: the innermost that is neither ours nor Lua's library.
+pub(super) fn place(lua: &Lua, (): ()) -> mlua::Result<(String, i64)> {
     for level in 1.. {
-        let place = lua.inspect_stack(level, |frame| {
+        let found = lua.inspect_stack(level, |frame| {
             let source = frame.source();
-            let is_script = source.what != "C"
-                && source.source.as_deref() != Some(super::interpreter::PRELUDE_NAME);
             let name = source.source.unwrap_or_default().into_owned();
-            is_script.then(|| (name, frame.current_line()))
+            let is_script = !matches!(source.what, "C" | "tail") && name != super::PRELUDE_NAME;
+            is_script.then(|| (name, frame.current_line().map_or(-1, |line| line as i64)))
         });
-        match place {
-            None => break,
+        match found {
+            Some(Some(place)) => return Ok(place),
             Some(None) => {}
-            Some(Some((source, line))) => {
-                failure.raw_set("source", source)?;
-                failure.raw_set("line", line.map_or(-1, |line| line as i64))?;
-                break;
-            }
+            // It called one of ours as the last thing that it did.
+            None => break,
         }
     }
-    Ok(failure)
+    Ok((super::SCRIPT_NAME.to_owned(), 1))
 }

@@ -1,12 +1,12 @@
 //! One Lua and the scripts that it has compiled.
 
-use super::failure::{error_table, located, plain, reply_error};
+use super::failure::{error_table, place, plain, reply_error};
 use super::host::Host;
 use super::random::Random;
 use super::source::{Digest, Script};
 use super::watch::{Run, Watch};
 use super::write::Dialect;
-use super::{read, redis, write};
+use super::{PRELUDE_NAME, SCRIPT_NAME, libraries, read, redis, write};
 use crate::error::CommandError;
 use crate::limits;
 use crate::protocol::{Protocol, Request, format_double};
@@ -38,11 +38,7 @@ impl From<CommandError> for Raised {
     }
 }
 
-/// What Lua calls the script that every interpreter begins with.
-pub(super) const PRELUDE_NAME: &str = "=redist";
 const PRELUDE: &str = include_str!("prelude.lua");
-/// What Lua calls every script of a client.
-const SCRIPT_NAME: &str = "@user_script";
 
 /// A Lua that runs one script after the other.
 pub struct Interpreter {
@@ -111,10 +107,11 @@ impl Interpreter {
         let shared = Arc::new(Shared::default());
         let native = lua.create_table()?;
         native.raw_set("plain", lua.create_function(plain)?)?;
-        native.raw_set("located", lua.create_function(located)?)?;
+        native.raw_set("place", lua.create_function(place)?)?;
+        native.raw_set("pattern_bytes_max", limits::PATTERN_BYTES_MAX)?;
         redis::add_random(&lua, &native, &shared)?;
         native.raw_set("redis", redis::table(&lua, &shared)?)?;
-        native.raw_set("libraries", lua.create_table()?)?;
+        native.raw_set("libraries", libraries::all(&lua)?)?;
         let prelude = lua.load(PRELUDE).set_name(PRELUDE_NAME).set_mode(ChunkMode::Text);
         let made: Table = prelude.call(native)?;
         lua.set_globals(made.raw_get("globals")?)?;
@@ -171,7 +168,12 @@ impl Interpreter {
             out.truncate(start);
         }
         outcome.unwrap_or_else(|error| Err(Caught::of_text(&error.to_string()))).map_err(|caught| {
-            let Caught { text, place, is_counted } = caught;
+            let Caught { mut text, mut place, is_counted } = caught;
+            if run.is_killed() {
+                // That error may have come out of our own functions, at any line of them.
+                text = CommandError::SCRIPT_KILLED.to_bytes();
+                place = place.or_else(|| Some((SCRIPT_NAME.to_owned(), 1)));
+            }
             let digest = script.digest.hex();
             let error = CommandError::raised_by_script(&text, &digest, place.as_ref());
             Raised { error, is_counted }

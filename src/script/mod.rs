@@ -8,6 +8,7 @@
 mod failure;
 mod host;
 mod interpreter;
+mod libraries;
 mod random;
 mod read;
 mod redis;
@@ -19,3 +20,8 @@ pub use host::Host;
 pub use interpreter::{Interpreter, Outcome, Raised, Words};
 pub use source::{Digest, Script};
 pub use watch::{KillError, Run, Watch};
+
+/// What Lua calls the script that every interpreter begins with.
+const PRELUDE_NAME: &str = "=redist";
+/// What Lua calls every script of a client.
+const SCRIPT_NAME: &str = "@user_script";

@@ -23,8 +23,13 @@ local function protect(real)
 end
 
 -- Errors of Rust functions are values that scripts know nothing of.
-local function plain(failure)
-  if type(failure) == "userdata" or type(failure) == "error" then return native.plain(failure) end
+-- Errors of functions that are wrapped here name this file: the script is what they mean.
+local gsub, match = string.gsub, string.match
+local function plain(failure, line)
+  if type(failure) == "userdata" then failure = native.plain(failure) end
+  if type(failure) == "string" and match(failure, "^redist:%d+: ") then
+    failure = gsub(failure, "^redist:%d+: ", "user_script:" .. (line or 1) .. ": ")
+  end
   return failure
 end
 
@@ -43,7 +48,7 @@ end
 
 local real = {}
 for _, name in ipairs {
-  "_VERSION", "assert", "collectgarbage", "error", "gcinfo", "getmetatable", "ipairs", "next",
+  "_VERSION", "assert", "error", "gcinfo", "getmetatable", "ipairs", "next",
   "pairs", "rawequal", "rawget", "select", "tonumber", "tostring", "type", "unpack",
 } do
   real[name] = _G[name]
@@ -118,6 +123,38 @@ function redis.debug() end
 
 math.random, math.randomseed = native.random, native.randomseed
 
+-- Lua matches patterns by recursion, as deep as they are long.
+local function guard(name)
+  local match = string[name]
+  string[name] = function(text, pattern, ...)
+    if type(pattern) == "string" and #pattern > native.pattern_bytes_max then
+      error("pattern too complex", 2)
+    end
+    return match(text, pattern, ...)
+  end
+end
+guard "find"
+guard "match"
+guard "gmatch"
+guard "gfind"
+guard "gsub"
+
+-- Nothing many times over is still nothing, but takes long.
+local rep = string.rep
+function string.rep(text, count)
+  if text == "" and type(count) == "number" then return "" end
+  return rep(text, count)
+end
+
+-- Whatever a script asks for here holds for all that come after it.
+local collectgarbage = collectgarbage
+function real.collectgarbage(option, value)
+  if option == nil or option == "collect" or option == "count" or option == "step" then
+    return collectgarbage(option or "collect", value)
+  end
+  return 0
+end
+
 local libraries = {
   string = string, table = table, math = math, coroutine = coroutine, redis = redis,
 }
@@ -140,7 +177,7 @@ local globals = protect(real)
 faces[#faces + 1] = globals
 real._G = globals
 
-local located = native.located
+local place = native.place
 
 return {
   globals = globals,
@@ -149,9 +186,11 @@ return {
   -- Runs a script. An error comes with the place where it was raised.
   run = function(script)
     return xpcall(script, function(failure)
-      failure = plain(failure)
+      local source, line = place()
+      failure = plain(failure, line)
       if type(failure) ~= "table" then failure = { err = "ERR " .. tostring(failure) } end
-      return located(failure)
+      failure.source, failure.line = source, line
+      return failure
     end)
   end,
   -- Whether no script has left anything in what all see.

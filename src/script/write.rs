@@ -57,8 +57,12 @@ pub(super) fn write(
         return Ok(Err(CommandError::Bytes(text)));
     }
     let mut open: Vec<Open> = Vec::new();
-    let mut current = value;
+    let (mut current, start) = (value, out.len());
     loop {
+        // The same table may stand in many places, so that little memory becomes a long reply.
+        if out.len() - start > limits::SCRIPT_MEMORY_BYTES_MAX {
+            return Ok(Err(CommandError::SCRIPT_REPLY_TOO_LONG));
+        }
         if open.len() > limits::SCRIPT_REPLY_DEPTH_MAX {
             encode(Reply::Error(CommandError::LUA_STACK_LIMIT), dialect.protocol, out);
         } else {

@@ -16,6 +16,7 @@ import hashes  # noqa: F401
 import keys  # noqa: F401
 import lists  # noqa: F401
 import pubsub  # noqa: F401
+import scripts  # noqa: F401
 import server  # noqa: F401
 import sets  # noqa: F401
 import sorted_sets  # noqa: F401
