@@ -174,6 +174,16 @@ impl CommandError {
         Self::text("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
     /// SHUTDOWN ABORT.
     pub const NO_SHUTDOWN: Self = Self::text("ERR No shutdown in progress.");
+    /// What a write is told after a snapshot has failed, before the reason.
+    pub const NOT_SAVED: &'static str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
+         persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report \
+         errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
+         details about the RDB error: ";
+    /// DEBUG RELOAD.
+    pub const RELOAD_OPTIONS: Self =
+        Self::text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    /// SAVE or BGSAVE while one is under way.
+    pub const SAVE_IN_PROGRESS: Self = Self::text("ERR Background save already in progress");
     /// SHUTDOWN SAVE.
     pub const SHUTDOWN_FAILED: Self = Self::text("ERR Errors trying to SHUTDOWN. Check logs.");
     /// SLOWLOG GET.
@@ -555,6 +565,11 @@ impl CommandError {
         let mut text = Vec::new();
         self.write_to(&mut text);
         text
+    }
+
+    /// An error with the reason that the system gives.
+    pub fn because(what: &str, reason: &str) -> Self {
+        Self::Text(format!("{what}{reason}").into())
     }
 
     /// The error of an EXEC that is not even admitted, for this reason.

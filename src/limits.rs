@@ -131,6 +131,8 @@ pub const JSON_DEPTH_MAX: usize = 1_000;
 /// that are touched take memory.
 pub const SCRIPT_STACK_BYTES: usize = 8 * 1024 * 1024;
 
+/// Seconds after a snapshot has failed until the next one is tried by itself.
+pub const SAVE_RETRY_SECONDS: u64 = 5;
 /// What is read of a snapshot at a time.
 pub const SNAPSHOT_BUFFER_BYTES: usize = 64 * 1024;
 /// The largest compact collection that is loaded, as Redis makes none that is larger.

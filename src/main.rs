@@ -90,7 +90,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 /// Starts the server, tells of it, and waits until it ends.
 fn serve(loaded: Loaded) -> anyhow::Result<()> {
-    let Loaded { mut settings, file, warnings } = loaded;
+    let Loaded { mut settings, file, warnings, .. } = loaded;
     log_start(&warnings, file.as_deref());
     program::make_room(&mut settings).map_err(anyhow::Error::msg)?;
     let server = launch(&settings, file)?;
@@ -135,7 +135,7 @@ fn log_start(warnings: &[String], file: Option<&Path>) {
 
 fn launch(settings: &Settings, file: Option<std::path::PathBuf>) -> anyhow::Result<Server> {
     let port = settings.port;
-    let mut builder = Server::builder().settings(settings.clone()).loads_snapshot();
+    let mut builder = Server::builder().settings(settings.clone()).keeps_snapshot();
     if let Some(file) = file {
         builder = builder.config_file(file);
     }
@@ -170,7 +170,9 @@ fn stop_on_signal(server: &Server) -> anyhow::Result<()> {
             std::process::exit(1);
         }
         log::warn!("Received SIGINT or SIGTERM scheduling shutdown...");
-        instance.stop.request();
+        // On a thread of its own, so that a second signal is heard meanwhile.
+        let instance = Arc::clone(&instance);
+        std::thread::spawn(move || instance.shut_down());
     })
     .context("cannot catch Ctrl-C")
 }

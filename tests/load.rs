@@ -45,7 +45,7 @@ fn builder(folder: &Folder) -> Builder {
         .directive("enable-debug-command", "yes")
         .unwrap()
         .clock(Clock::standing_at(NOW_MS))
-        .loads_snapshot()
+        .keeps_snapshot()
 }
 
 fn write(folder: &Folder, bytes: &[u8]) -> PathBuf {
@@ -129,7 +129,7 @@ fn the_real_server_s_snapshot_loads() {
         .unwrap()
         .directive("enable-debug-command", "yes")
         .unwrap();
-    let server = server.loads_snapshot().start().unwrap();
+    let server = server.keeps_snapshot().start().unwrap();
     assert_eq!(Client::connect(server.addr()).ask("DEBUG DIGEST"), digest);
 }
 

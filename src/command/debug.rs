@@ -7,6 +7,7 @@ use super::args::Args;
 use super::spec::{Arity, Context, Flags, Handler, Spec};
 use crate::config::Permission;
 use crate::error::CommandError;
+use crate::instance::SaveJob;
 use crate::keyspace::Entry;
 use crate::persist::{Fingerprint, Survey, stored_bytes};
 use crate::protocol::{Outcome, Protocol, Reply};
@@ -39,6 +40,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("DIGEST-VALUE", ANY, digest_value),
     ("ERROR", 1, error),
     ("LOG", 1, log),
+    ("RELOAD", ANY, reload),
     ("OBJECT", 1, object),
     ("PROTOCOL", 1, protocol),
     ("SET-ACTIVE-EXPIRE", 1, set_active_expire),
@@ -93,6 +95,27 @@ fn error<'v>(_: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
 
 fn log<'v>(_: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     log::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args.bytes()?));
+    Ok(Reply::Ok)
+}
+
+fn reload<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
+    let (mut save, mut flush, mut merge) = (true, true, false);
+    while !args.is_empty() {
+        if args.word("NOSAVE") {
+            save = false;
+        } else if args.word("NOFLUSH") {
+            flush = false;
+        } else if args.word("MERGE") {
+            merge = true;
+        } else {
+            return Err(CommandError::RELOAD_OPTIONS);
+        }
+    }
+    if !context.client.may_wait {
+        return Err(CommandError::NOT_IN_TRANSACTION);
+    }
+    let reloaded = context.instance.saving.run(SaveJob::Reload { save, flush, merge });
+    reloaded.map_err(|reason| CommandError::because("ERR ", &reason))?;
     Ok(Reply::Ok)
 }
 
@@ -190,6 +213,19 @@ const HELP: &[&str] = &[
     "    Reply with a test value of the specified type. <type> can be: string,",
     "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
     "    true, false.",
+    "RELOAD [option ...]",
+    "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+    "    * MERGE: conflicting keys will be loaded from RDB.",
+    "    * NOFLUSH: the existing database will not be removed before load, but",
+    "      conflicting keys will generate an exception and kill the server.",
+    "    * NOSAVE: the database will be loaded from an existing RDB file.",
+    "    Examples:",
+    "    * DEBUG RELOAD: verify that the server is able to persist, flush and reload",
+    "      the database.",
+    "    * DEBUG RELOAD NOSAVE: replace the current database with the contents of an",
+    "      existing RDB file.",
+    "    * DEBUG RELOAD NOSAVE NOFLUSH MERGE: add the contents of an existing RDB",
+    "      file to the database.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background when they are not",
     "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",

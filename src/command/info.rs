@@ -273,16 +273,19 @@ fn persistence(report: &Report<'_>, out: &mut Fields) {
         "current_cow_size_age",
     ]);
     out.add("current_fork_perc", "0.00");
-    out.add_zeros(&["current_save_keys_processed", "current_save_keys_total"]);
-    out.add("rdb_changes_since_last_save", instance.stats.changes());
-    out.add("rdb_bgsave_in_progress", 0);
-    // An empty server at its start is as if it had been saved then.
-    let uptime_seconds = i64::try_from(instance.uptime().as_secs()).unwrap_or(i64::MAX);
-    out.add("rdb_last_save_time", report.now_seconds().saturating_sub(uptime_seconds));
-    out.add("rdb_last_bgsave_status", "ok");
-    out.add("rdb_last_bgsave_time_sec", -1);
-    out.add("rdb_current_bgsave_time_sec", -1);
-    out.add_zeros(&["rdb_saves", "rdb_last_cow_size"]);
+    let (running, history) = (instance.saving.running(), instance.saving.history());
+    let (saved, total) = if running.is_some() { instance.saving.keys() } else { (0, 0) };
+    out.add("current_save_keys_processed", saved);
+    out.add("current_save_keys_total", total);
+    out.add("rdb_changes_since_last_save", instance.unsaved_changes());
+    out.add("rdb_bgsave_in_progress", u8::from(running.is_some()));
+    out.add("rdb_last_save_time", history.last_seconds);
+    out.add("rdb_last_bgsave_status", if history.failure.is_some() { "err" } else { "ok" });
+    let seconds = |time: Option<Duration>| time.map_or(-1, |time| time.as_secs() as i64);
+    out.add("rdb_last_bgsave_time_sec", seconds(history.last_took));
+    out.add("rdb_current_bgsave_time_sec", seconds(running));
+    out.add("rdb_saves", history.count);
+    out.add_zeros(&["rdb_last_cow_size"]);
     let progress = instance.loading.progress();
     out.add("rdb_last_load_keys_expired", progress.expired_keys);
     out.add("rdb_last_load_keys_loaded", progress.loaded_keys);

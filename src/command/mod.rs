@@ -33,6 +33,7 @@ mod lolwut;
 mod memory;
 mod monitor;
 mod object;
+mod persistence;
 mod pubsub;
 mod replication;
 mod scan;

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::spec::{Arity, Context, Flags, Handler, Spec};
 use crate::error::CommandError;
-use crate::instance::Closing;
+use crate::instance::{Closing, SaveJob};
 use crate::protocol::{Outcome, Reply};
 
 pub(super) const COMMANDS: &[Spec] = &[
@@ -81,14 +81,13 @@ fn shutdown<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         // A stop cannot be taken back, and it ends connections before they could ask.
         return Err(CommandError::NO_SHUTDOWN);
     }
-    if options.save {
-        log::warn!("SHUTDOWN SAVE: this server cannot write snapshots");
-        if !options.force {
-            return Err(CommandError::SHUTDOWN_FAILED);
-        }
-    }
     log::warn!("User requested shutdown...");
-    context.instance.stop.request();
+    let instance = context.instance;
+    let save = options.save || (!options.nosave && instance.saves_at_the_end());
+    let stopped = instance.saving.run(SaveJob::Stop { save, force: options.force });
+    if stopped.is_err() && !instance.stop.is_requested() {
+        return Err(CommandError::SHUTDOWN_FAILED);
+    }
     context.client.closing = Some(Closing::AtOnce);
     Ok(Reply::Nothing)
 }

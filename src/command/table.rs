@@ -4,9 +4,9 @@ use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
     hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, list_waiting, lolwut,
-    memory, monitor, object, pubsub, replication, scan, script, server, set, slowlog, sort,
-    sorted_set, sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream, stream_claim,
-    stream_group, stream_info, stream_pending, stream_read, string, transaction,
+    memory, monitor, object, persistence, pubsub, replication, scan, script, server, set, slowlog,
+    sort, sorted_set, sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream,
+    stream_claim, stream_group, stream_info, stream_pending, stream_read, string, transaction,
 };
 use crate::keyspace::EventName;
 use crate::protocol::Request;
@@ -50,6 +50,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Server, server::COMMANDS),
     (Group::Server, lolwut::COMMANDS),
     (Group::Server, replication::COMMANDS),
+    (Group::Server, persistence::COMMANDS),
     (Group::Server, config::COMMANDS),
     (Group::Server, info::COMMANDS),
     (Group::Server, memory::COMMANDS),

@@ -9,6 +9,7 @@ use super::options::Arguments;
 use super::settings::Settings;
 use crate::REDIST_VERSION;
 use crate::limits;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// What a person should know, for the log; one line for each directive at most.
     pub warnings: Vec<String>,
+    /// Directives that add up and were given already.
+    given: BTreeSet<&'static str>,
 }
 
 /// Why a program does not start.
@@ -130,6 +133,8 @@ impl Loaded {
         if arguments.reads_stdin {
             loaded.take_stdin(stdin)?;
         }
+        // What the environment says takes the place of what the file says.
+        loaded.given.clear();
         for (name, value) in environment {
             loaded.take_variable(&name, &value)?;
         }
@@ -210,7 +215,12 @@ impl Loaded {
             return Err(reject((*reason).to_owned()));
         }
         let directive = directives::find(&name).ok_or_else(|| reject(BAD_DIRECTIVE.to_owned()))?;
-        let given = directive.set(&mut self.settings, values);
+        // The first line replaces the default, and an empty one everything before it.
+        let follows = directive.adds_up && !self.given.insert(directive.name) && values != [""];
+        let before =
+            if follows { directive.get(&self.settings).to_string() } else { String::new() };
+        let all: Vec<&str> = before.split_whitespace().chain(values.iter().copied()).collect();
+        let given = directive.set(&mut self.settings, &all);
         if given.map_err(|reason| reject(reason.to_string()))? == Given::WithoutEffect {
             let warning = format!("directive '{}' has no effect yet", directive.name);
             if !self.warnings.contains(&warning) {
@@ -267,11 +277,11 @@ mod tests {
     #[test]
     fn a_file_is_read_as_redis_reads_it() {
         let file = "\n  # comment\nTimeout  7\r\nrequirepass \"a \\\"b\\\" \\x41\"\nbind 1.2.3.4 -::1\n\
-                    save 900 1\nsave 300 10\nsave \"\"\nport auto\nslave-priority 100\n\
+                    save 900 1\nappendonly yes\nsave 300 10\nport auto\nslave-priority 100\n\
                     list-max-ziplist-entries 4\nlogfile ''\ninclude /nowhere/*.conf\n";
         assert_eq!(
-            load(&["-"], &[], file, &["timeout", "requirepass", "bind", "port", "logfile"]),
-            "7 | a \"b\" A | 1.2.3.4 -::1 | 0 |  | directive 'save' has no effect yet"
+            load(&["-"], &[], file, &["timeout", "requirepass", "bind", "port", "save", "logfile"]),
+            "7 | a \"b\" A | 1.2.3.4 -::1 | 0 | 900 1 300 10 |  | directive 'appendonly' has no effect yet"
         );
     }
 

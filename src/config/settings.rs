@@ -102,6 +102,12 @@ settings! {
     hll_sparse_max_bytes: usize,
     /// Name of the snapshot in the working directory.
     dbfilename: String,
+    /// When a snapshot is due: pairs of seconds and changes.
+    save: Vec<String>,
+    /// Whether snapshots end with a checksum.
+    rdbchecksum: bool,
+    /// Whether writes are refused once a snapshot has failed.
+    stop_writes_on_bgsave_error: bool,
     /// Whether long strings are compressed where data becomes bytes.
     rdbcompression: bool,
     /// Accepted for compatibility: eviction frees outside of every lock either way.
@@ -296,6 +302,11 @@ impl MaxmemoryPolicy {
     /// Whether keys keep how often they were used instead of when.
     pub fn is_lfu(self) -> bool {
         matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    }
+
+    /// Whether it goes by how keys are used at all.
+    pub fn is_by_usage(self) -> bool {
+        self.is_lfu() || matches!(self, Self::VolatileLru | Self::AllkeysLru)
     }
 }
 

@@ -157,6 +157,13 @@ fn admit(
     if instance.loading.is_on() && !spec.flags.has(Flags::LOADING) {
         return Err(CommandError::LOADING);
     }
+    let saving = &instance.saving;
+    if spec.is_write() && saving.has_failed() && client.settings.stop_writes_on_bgsave_error {
+        let failure = saving.history().failure.filter(|_| instance.saves_at_the_end());
+        if let Some(reason) = failure {
+            return Err(CommandError::because(CommandError::NOT_SAVED, &reason));
+        }
+    }
     let reads =
         matches!(spec.handler, Handler::Read(_) | Handler::WaitToRead(_) | Handler::Walk(_));
     let works_on_keys = reads || spec.has_write_handler();

@@ -20,6 +20,7 @@ mod post;
 mod process;
 mod pubsub;
 mod registry;
+mod saving;
 mod scripts;
 mod slowlog;
 mod stats;
@@ -46,6 +47,7 @@ pub use post::Post;
 pub use process::{CpuTimes, Memory, Process};
 pub use pubsub::{PubSub, Subscriptions, Topic};
 pub use registry::{Registry, SharedRecord};
+pub use saving::{NotTaken, SaveHistory, SaveJob, SavePoint, Saving};
 pub use scripts::Scripts;
 pub use slowlog::{SlowEntry, Slowlog};
 pub use stats::{CommandCounters, Rates, Stats, Tally};
@@ -56,6 +58,7 @@ pub use transaction::{Transaction, TransactionGauges, WatchedKey};
 use crate::clock::Clock;
 use crate::config::{Config, EventClasses, Settings};
 use crate::keyspace::{Due, EventName, KeyEvent, KeyName, Keyspace, Shards, Telling, Told};
+use crate::limits;
 use std::cell::LazyCell;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -91,6 +94,10 @@ pub struct Instance {
     pub scripts: Scripts,
     /// Whether data is being loaded.
     pub loading: Loading,
+    /// What is asked of the thread that saves.
+    pub saving: Saving,
+    /// Whether snapshots are written without having been asked for.
+    pub saves_by_itself: AtomicBool,
     /// Whether and how the server is to end.
     pub stop: Stop,
     /// When the server was started.
@@ -128,6 +135,8 @@ impl Instance {
             stats: Stats::new(command_count),
             scripts: Scripts::default(),
             loading: Loading::default(),
+            saving: Saving::default(),
+            saves_by_itself: AtomicBool::new(false),
             stop: Stop::default(),
             started: Instant::now(),
             run_id: random_id(),
@@ -272,8 +281,56 @@ impl Instance {
     pub fn tick(&self) {
         self.cut_off_slow_clients();
         self.stats.sample(Instant::now());
+        self.save_if_due();
         // Notes the peak where the kernel does not.
         self.process.memory();
+    }
+
+    /// Changes since the last complete snapshot.
+    pub fn unsaved_changes(&self) -> u64 {
+        self.stats.changes().saturating_sub(self.saving.history().saved_changes)
+    }
+
+    /// Whether snapshots are written by themselves, at the end too: there are save points.
+    pub fn saves_at_the_end(&self) -> bool {
+        let has_points = !self.config.settings().save.is_empty();
+        self.saves_by_itself.load(Ordering::Relaxed) && has_points && !self.loading.is_on()
+    }
+
+    /// Lets the server end as Ctrl-C does: a snapshot is written first where that is usual.
+    ///
+    /// # Errors
+    /// Why that failed; the server goes on.
+    pub fn shut_down(&self) -> Result<(), String> {
+        let stop = SaveJob::Stop { save: self.saves_at_the_end(), force: false };
+        match self.saving.run(stop) {
+            // It is ending already.
+            Err(_) if self.stop.is_requested() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Asks for a snapshot when one is due.
+    fn save_if_due(&self) {
+        if !self.saves_at_the_end() {
+            return;
+        }
+        let (history, changes) = (self.saving.history(), self.unsaved_changes());
+        let seconds = self.clock.now_ms() / 1000 - history.last_seconds;
+        let retries = Duration::from_secs(limits::SAVE_RETRY_SECONDS);
+        if history.failure.is_some() && history.tried.is_some_and(|tried| tried.elapsed() < retries)
+        {
+            return;
+        }
+        let settings = self.config.settings();
+        let due = SavePoint::all(&settings.save)
+            .find(|point| changes >= point.changes && seconds > point.seconds && changes > 0);
+        if let Some(SavePoint { seconds, changes }) = due {
+            // One that is under way already will do.
+            if self.saving.request(SaveJob::Save).is_ok() {
+                log::info!("{changes} changes in {seconds} seconds. Saving...");
+            }
+        }
     }
 
     /// For how long the server has been up.

@@ -105,6 +105,18 @@ impl Access {
         seconds(now_ms).saturating_sub(self.0.load(Ordering::Relaxed))
     }
 
+    /// When, or how often, the key was used, as this policy keeps it.
+    pub fn usage(&self, now_ms: u64, policy: AccessPolicy) -> Usage {
+        match policy {
+            AccessPolicy::Recency => {
+                Usage { idle_seconds: Some(u64::from(self.idle_seconds(now_ms))), frequency: None }
+            }
+            AccessPolicy::Frequency { .. } => {
+                Usage { idle_seconds: None, frequency: Some(self.frequency(now_ms, policy)) }
+            }
+        }
+    }
+
     /// The logarithmic counter, less what it has lost since the last use.
     pub fn frequency(&self, now_ms: u64, policy: AccessPolicy) -> u8 {
         let packed = self.0.load(Ordering::Relaxed);

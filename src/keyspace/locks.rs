@@ -88,7 +88,8 @@ pub struct Locked<'k> {
 
 /// A lock is poisoned only by a panic in the middle of a change. Serving half a change would be
 /// worse than stopping, and the text says which it was.
-const POISONED: &str = "a command panicked while it changed this shard; its data cannot be trusted";
+pub(super) const POISONED: &str =
+    "a command panicked while it changed this shard; its data cannot be trusted";
 
 impl Keyspace {
     /// Locks for reading: others may read the same shards meanwhile.
@@ -98,7 +99,9 @@ impl Keyspace {
 
     /// Locks for writing: nobody else sees these shards meanwhile.
     pub fn lock_exclusive(&self, plan: &LockPlan) -> Locked<'_> {
-        self.lock(plan, |keyspace, shard| Guard::Exclusive(keyspace.write_shard(shard)))
+        self.lock(plan, |keyspace, shard| {
+            Guard::Exclusive(keyspace.slots[shard].shard.write().expect(POISONED))
+        })
     }
 
     /// One shard alone, for reading.
@@ -106,9 +109,11 @@ impl Keyspace {
         self.slots[shard].shard.read().expect(POISONED)
     }
 
-    /// One shard alone, for writing.
+    /// One shard alone, to change it.
     pub(super) fn write_shard(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
-        self.slots[shard].shard.write().expect(POISONED)
+        let guard = self.slots[shard].shard.write().expect(POISONED);
+        self.before_change(&guard);
+        guard
     }
 
     fn lock<'k>(
@@ -236,7 +241,10 @@ impl<'k> Locked<'k> {
             Guards::None | Guards::One(..) => None,
         };
         match guard.expect("a command touches only keys that its row declares") {
-            Guard::Exclusive(guard) => guard,
+            Guard::Exclusive(guard) => {
+                self.keyspace.before_change(guard);
+                guard
+            }
             Guard::Shared(_) => unreachable!("a write view is made from exclusive locks"),
         }
     }
@@ -249,8 +257,12 @@ impl<'k> Locked<'k> {
             Guards::Some(guards) => (None, Some(guards)),
         };
         let several = several.into_iter().flatten().map(|(shard, guard)| (*shard, guard));
-        one.into_iter().chain(several).map(|(index, guard)| match guard {
-            Guard::Exclusive(guard) => (index, &mut **guard),
+        let keyspace = self.keyspace;
+        one.into_iter().chain(several).map(move |(index, guard)| match guard {
+            Guard::Exclusive(guard) => {
+                keyspace.before_change(guard);
+                (index, &mut **guard)
+            }
             Guard::Shared(_) => unreachable!("a write view is made from exclusive locks"),
         })
     }

@@ -20,6 +20,7 @@ mod reap;
 mod restore;
 mod shard;
 mod short;
+mod snapshot;
 #[cfg(test)]
 mod testing;
 mod view;
@@ -35,11 +36,13 @@ pub use locks::{LockPlan, Locked, Shards};
 pub use reap::Due;
 pub use restore::Restored;
 pub use shard::Database;
+pub use snapshot::{SnapshotExtent, SnapshotTaker};
 pub use view::{Deadline, Key, Moment, ReadView, WriteView};
 pub use walk::Walk;
 
 use crate::limits;
 use shard::Shard;
+use snapshot::Snapshots;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::RwLock;
@@ -52,6 +55,7 @@ pub struct Keyspace {
     hasher: RandomState,
     slots: Box<[Slot]>,
     database_count: usize,
+    snapshots: Snapshots,
 }
 
 /// A shard with what is known of it without its lock.
@@ -72,7 +76,7 @@ impl Keyspace {
                 earliest_ms: AtomicU64::new(u64::MAX),
             })
             .collect();
-        Self { hasher: RandomState::new(), slots, database_count }
+        Self { hasher: RandomState::new(), slots, database_count, snapshots: Snapshots::default() }
     }
 
     /// How many databases there are; SELECT takes indexes below this.

@@ -45,6 +45,7 @@ impl Keyspace {
     ) {
         // A shard that somebody panicked on is declared sound in a moment, or the server ends.
         let Ok(mut guard) = slot.shard.write() else { return };
+        self.before_change(&guard);
         let (mut removed, mut emptied, mut elements) = (Vec::new(), Vec::new(), 0);
         let (databases, interests) = guard.parts_mut();
         'full: for (db, database) in databases {

@@ -19,6 +19,8 @@ pub struct Restored<'a> {
     pub deadline_ms: Option<u64>,
     /// When, or how often, it was used.
     pub usage: Usage,
+    /// Whether it takes the place of one of its name.
+    pub replaces: bool,
 }
 
 impl Keyspace {
@@ -34,10 +36,11 @@ impl Keyspace {
         }
     }
 
-    /// Puts a key in, unless there is one of that name: whether there was none. Nobody hears of it,
+    /// Puts a key in, unless there is one of that name that it does not replace: whether it did. Nobody
+    /// hears of it,
     /// and the reaper is to be rung once all keys are in.
     pub fn restore(&self, restored: Restored<'_>, now_ms: u64, policy: AccessPolicy) -> bool {
-        let Restored { db, key, value, deadline_ms, usage } = restored;
+        let Restored { db, key, value, deadline_ms, usage, replaces } = restored;
         let key = self.key(key);
         let index = shard_index(key.hash);
         let access = Access::with_usage(now_ms, policy, usage);
@@ -46,7 +49,10 @@ impl Keyspace {
         let mut guard = self.write_shard(index);
         let database = guard.database_mut(db);
         if database.get(key).is_some() {
-            return false;
+            if !replaces {
+                return false;
+            }
+            drop(database.remove(key, |key| self.hash(key)));
         }
         database.insert_absent(key.hash, entry, |key| self.hash(key));
         for due_ms in deadline_ms.into_iter().chain(inner_ms) {

@@ -6,11 +6,14 @@ use super::interest::Interests;
 use super::view::{Deadline, Key, Moment};
 use crate::value::NewValue;
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
 
 /// The part of the keyspace behind one lock. Databases come into being when first written to.
 #[derive(Default)]
 pub struct Shard {
     databases: Vec<Database>,
+    /// The snapshot that it was last shown to.
+    pub(super) epoch: AtomicU64,
     /// Who has to hear of changes to its keys.
     pub(super) interests: Interests,
 }
@@ -48,7 +51,7 @@ impl Shard {
     ) -> Vec<(usize, Box<[u8]>)> {
         self.database_mut(first.max(second));
         self.databases.swap(first, second);
-        let Self { databases, interests } = self;
+        let Self { databases, interests, .. } = self;
         if first == second || interests.is_empty() {
             return Vec::new();
         }
@@ -192,6 +195,11 @@ impl Database {
     /// Sum of the deadlines in unix milliseconds, for the mean time to live that INFO shows.
     pub fn deadline_sum_ms(&self) -> u128 {
         self.deadlines.sum_ms
+    }
+
+    /// Whether any element of a value has a deadline of its own.
+    pub fn has_inner_deadlines(&self) -> bool {
+        !self.inner_deadlines.lines.is_empty()
     }
 
     /// Bytes of the table, slots in use included, but not what keys and values own.

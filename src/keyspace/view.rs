@@ -532,6 +532,10 @@ impl<'l, 'k> WriteView<'l, 'k> {
             Freeing::Later => &mut self.effects.lazy_garbage.databases,
         };
         let keyspace = self.locked.keyspace;
+        if only.is_none() {
+            // As in Redis: what is being saved is not worth it any more, and is a lot to look at now.
+            keyspace.end_snapshot();
+        }
         let slots = &keyspace.slots;
         let mut count = 0;
         for (index, shard) in self.locked.shards_mut() {

@@ -54,7 +54,7 @@ impl Snapshot {
     pub fn load(self, instance: &Instance) {
         let name = self.path.display().to_string();
         let started = Instant::now();
-        let phase = match self.load_keys(instance) {
+        let phase = match self.load_keys(instance, false) {
             Ok(()) if instance.stop.is_requested() => Phase::Abandoned,
             Ok(()) => {
                 log_end(instance, started);
@@ -70,7 +70,15 @@ impl Snapshot {
         }
     }
 
-    fn load_keys(self, instance: &Instance) -> Result<(), String> {
+    /// Adds its keys to what there is; those that are there already are replaced, or an error.
+    pub fn read_into(self, instance: &Instance, merges: bool) -> Result<(), String> {
+        let name = self.path.display().to_string();
+        let read = self.load_keys(instance, merges);
+        instance.reaper.ring();
+        read.map_err(|reason| format!("cannot load '{name}': {reason}"))
+    }
+
+    fn load_keys(self, instance: &Instance, merges: bool) -> Result<(), String> {
         let settings = instance.config.settings();
         let limits = EncodingLimits::new(&settings);
         let policy = AccessPolicy::new(&settings);
@@ -88,7 +96,7 @@ impl Snapshot {
             if let Some((db, count)) = loader.take_announced() {
                 reserve(instance, db, count);
             }
-            match take(instance, record.map_err(text)?, now_ms, policy)? {
+            match take(instance, record.map_err(text)?, now_ms, policy, merges)? {
                 Taken::Stored => instance.loading.note_key(loader.offset(), false),
                 Taken::Expired => instance.loading.note_key(loader.offset(), true),
                 Taken::Skipped => {}
@@ -120,6 +128,7 @@ fn take(
     record: Record,
     now_ms: u64,
     policy: AccessPolicy,
+    merges: bool,
 ) -> Result<Taken, String> {
     let Record { db, key, deadline_ms, usage, content, .. } = record;
     let shown = || format!("key \"{}\" of database {db}", key.escape_ascii());
@@ -146,7 +155,7 @@ fn take(
         },
         None => None,
     };
-    let restored = Restored { db, key: &key, value, deadline_ms, usage };
+    let restored = Restored { db, key: &key, value, deadline_ms, usage, replaces: merges };
     if !instance.keyspace.restore(restored, now_ms, policy) {
         return Err(format!("{} is in it twice", shown()));
     }
@@ -161,7 +170,6 @@ fn log_end(instance: &Instance, started: Instant) {
         progress.expired_keys
     );
     log::info!("DB loaded from disk: {:.3} seconds", started.elapsed().as_secs_f64());
-    log::warn!("What changes from here on is not saved: saving is not built yet");
 }
 
 /// Says who wrote the file and when, as Redis does.

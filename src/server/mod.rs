@@ -3,6 +3,7 @@
 mod listen;
 mod load;
 mod pool;
+mod save;
 
 use crate::clock::Clock;
 use crate::command;
@@ -33,7 +34,7 @@ pub struct Builder {
     settings: Settings,
     config_file: Option<PathBuf>,
     clock: Option<Clock>,
-    loads_snapshot: bool,
+    keeps_snapshot: bool,
 }
 
 impl Builder {
@@ -74,10 +75,11 @@ impl Builder {
         self
     }
 
-    /// Loads the snapshot that the directives `dir` and `dbfilename` name, if there is one. Without
-    /// this a server starts empty, whatever lies in its working directory.
-    pub fn loads_snapshot(mut self) -> Self {
-        self.loads_snapshot = true;
+    /// Loads the snapshot that the directives `dir` and `dbfilename` name, if there is one, and writes
+    /// it when the directive `save` says so, and at the end. Without this a server starts empty,
+    /// whatever lies in its working directory, and writes nothing unless a client asks it to.
+    pub fn keeps_snapshot(mut self) -> Self {
+        self.keeps_snapshot = true;
         self
     }
 
@@ -101,7 +103,7 @@ impl Builder {
             let dir: PathBuf = dir.components().collect();
             self.settings.dir = dir.to_string_lossy().into_owned();
         }
-        let snapshot = if self.loads_snapshot { Snapshot::open(&self.settings)? } else { None };
+        let snapshot = if self.keeps_snapshot { Snapshot::open(&self.settings)? } else { None };
         let listeners = listen::listen(&self.settings)?;
         let Some(first) = listeners.first() else {
             unreachable!("listening on no address is an error");
@@ -110,6 +112,8 @@ impl Builder {
         let clock = self.clock.unwrap_or(Clock::system());
         let instance = Arc::new(Instance::new(self.settings, clock, command::COMMAND_COUNT));
         instance.port.store(address.port(), Ordering::Relaxed);
+        instance.saving.begin(instance.clock.now_ms() / 1000);
+        instance.saves_by_itself.store(self.keeps_snapshot, Ordering::Relaxed);
         if let Some(file) = self.config_file {
             instance.config.came_from(file);
         }
@@ -179,13 +183,16 @@ impl Server {
         self.join()
     }
 
-    /// Answers the commands that run, closes every connection and waits for all threads.
+    /// Saves if it is to, answers the commands that run, closes every connection and waits for all
+    /// threads.
     ///
     /// # Errors
-    /// As [`wait`](Self::wait).
+    /// As [`wait`](Self::wait), and when saving failed.
     pub fn stop(mut self) -> io::Result<()> {
+        let saved = self.instance.shut_down();
         self.instance.stop.request();
-        self.join()
+        self.join()?;
+        saved.map_err(io::Error::other)
     }
 
     fn join(&mut self) -> io::Result<()> {
@@ -199,6 +206,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Err(reason) = self.instance.shut_down() {
+            log::error!("{reason}");
+        }
         self.instance.stop.request();
         if let Err(error) = self.join() {
             log::error!("{error}");
@@ -226,6 +236,7 @@ fn run(
         if let Some(snapshot) = snapshot {
             scope.builder().name("loader".to_owned()).spawn(move |_| snapshot.load(instance))?;
         }
+        scope.builder().name("saver".to_owned()).spawn(|_| save::run(instance))?;
         scope.builder().name("reaper".to_owned()).spawn(|_| reap(instance))?;
         scope.builder().name("janitor".to_owned()).spawn(|_| instance.janitor.run())?;
         for _ in 0..limits::POSTMEN_COUNT {
@@ -322,6 +333,7 @@ fn keep_house(instance: &Instance) {
 /// flight to clients that are slow to read, no connections.
 fn stop(instance: &Instance, addresses: &[SocketAddr], pool: &Pool<'_>) {
     instance.reaper.ring();
+    instance.saving.close();
     instance.janitor.close();
     pool.stop();
     addresses.iter().copied().for_each(wake);

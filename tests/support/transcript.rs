@@ -3,7 +3,7 @@
 //! The notation is described in `tests/transcripts/README.txt`.
 
 use super::client::{Client, frame};
-use super::peer::RealRedis;
+use super::peer::{Folder, RealRedis};
 use super::reply::Reply;
 use redist::{Clock, Server, protocol::split_inline};
 use std::collections::{BTreeMap, BTreeSet};
@@ -265,7 +265,7 @@ fn prefixed<'a>(line: &'a str, mark: &str) -> Option<(usize, &'a str)> {
 
 /// A server to play to.
 enum Target {
-    Redist(Server),
+    Redist(Server, #[allow(dead_code)] Folder),
     /// Shared between sections, or of this section alone.
     Real(SocketAddr, #[allow(dead_code)] Option<RealRedis>),
 }
@@ -274,12 +274,14 @@ impl Target {
     fn start(side: Side, section: &Section, shared: &mut Option<RealRedis>) -> Option<Self> {
         if side == Side::Redist {
             // A clock that stands still: what is due is due by @advance alone.
-            let mut builder =
-                Server::builder().port(0).clock(Clock::standing_at(1_700_000_000_000));
+            let folder = Folder::new();
+            let clock = Clock::standing_at(1_700_000_000_000);
+            let mut builder = Server::builder().port(0).clock(clock);
+            builder = configure(builder, "dir", &folder.path().to_string_lossy());
             for (name, value) in &section.config {
                 builder = configure(builder, name, value);
             }
-            return Some(Self::Redist(builder.start().expect("a server starts")));
+            return Some(Self::Redist(builder.start().expect("a server starts"), folder));
         }
         if !section.config.is_empty() {
             let real = RealRedis::start(&section.config)?;
@@ -300,7 +302,7 @@ impl Target {
 
     fn address(&self) -> SocketAddr {
         match self {
-            Self::Redist(server) => server.addr(),
+            Self::Redist(server, _) => server.addr(),
             Self::Real(address, _) => *address,
         }
     }
@@ -439,7 +441,7 @@ impl Play<'_> {
     fn act(&mut self, step: &Step) -> String {
         match &step.action {
             Action::Advance(time) => match &self.target {
-                Target::Redist(server) => server.advance(*time),
+                Target::Redist(server, _) => server.advance(*time),
                 // The real server has only the real clock.
                 Target::Real(..) => std::thread::sleep(*time),
             },

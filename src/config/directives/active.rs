@@ -150,9 +150,21 @@ const MEMORY: &[Directive] = &[
 ];
 
 const SNAPSHOTS: &[Directive] = &[
-    Directive::new("dbfilename", Kind::CheckedText(check::file_name), "dump.rdb")
-        .protected()
-        .sets(field!(dbfilename), "snapshot in the working directory that is loaded at the start"),
+    Directive::new("dbfilename", Kind::CheckedText(check::file_name), "dump.rdb").protected().sets(
+        field!(dbfilename),
+        "snapshot in the working directory that is written, and loaded at the start",
+    ),
+    Directive::new("save", Kind::Words(check::save_points), "3600 1 300 100 60 10000").adds_up().sets(
+        field!(save),
+        "pairs of seconds and changes after which a snapshot is due; with any, a stop saves too",
+    ),
+    flag("stop-writes-on-bgsave-error", "yes").sets(
+        field!(stop_writes_on_bgsave_error),
+        "whether writes are refused once a snapshot has failed",
+    ),
+    flag("rdbchecksum", "yes")
+        .at_start()
+        .sets(field!(rdbchecksum), "whether snapshots end with a checksum"),
     flag("rdbcompression", "yes").sets(
         field!(rdbcompression),
         "whether long strings are compressed, in DUMP's payloads too",

@@ -86,9 +86,6 @@ pub const DIRECTIVES: &[Directive] = &[
     flag("jemalloc-bg-thread", "no"),
     // Observing.
     // Snapshots and the log.
-    Directive::new("save", Kind::Words(check::save_points), ""),
-    flag("stop-writes-on-bgsave-error", "yes"),
-    flag("rdbchecksum", "yes").at_start(),
     flag("rdb-del-sync-files", "no"),
     flag("rdb-save-incremental-fsync", "yes"),
     choice("sanitize-dump-payload", "yes", &["no", "yes", "clients"]),

@@ -28,6 +28,8 @@ pub struct Directive {
     pub change: Change,
     /// Whether its value is nothing for the slow log and MONITOR.
     pub is_secret: bool,
+    /// Whether a line of a file adds to the lines before it instead of replacing them.
+    pub adds_up: bool,
     /// What it is for, in one sentence; of a directive without effect, nothing.
     pub help: &'static str,
     /// Where redist keeps it; `None` as long as redist does not go by it.
@@ -71,7 +73,17 @@ const I32_MAX: i64 = i32::MAX as i64;
 impl Directive {
     const fn new(name: &'static str, kind: Kind, default: &'static str) -> Self {
         let change = Change::AtRunTime;
-        Self { name, alias: None, kind, default, change, is_secret: false, help: "", field: None }
+        Self {
+            name,
+            alias: None,
+            kind,
+            default,
+            change,
+            is_secret: false,
+            adds_up: false,
+            help: "",
+            field: None,
+        }
     }
 
     /// Still goes by this name too.
@@ -87,6 +99,11 @@ impl Directive {
 
     const fn protected(mut self) -> Self {
         self.change = Change::Protected;
+        self
+    }
+
+    const fn adds_up(mut self) -> Self {
+        self.adds_up = true;
         self
     }
 
