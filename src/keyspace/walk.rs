@@ -356,10 +356,11 @@ mod tests {
         let mut bench = Bench::new(5);
         let keys = bench.keys_of_one_shard(400);
         let check = |bench: &Bench, keys: usize| {
-            /// A page of entries, and what the tables need besides slots.
-            const REST_BYTES: usize = 2048;
+            /// What lists of pages take, and tables besides slots.
+            const REST_BYTES: usize = 256;
             let slots = (limits::TABLE_SLOTS_PER_KEY_MAX * keys).max(limits::TABLE_SLOTS_KEPT);
-            let most = keys * size_of::<Entry>() + slots * (size_of::<u32>() + 1) + REST_BYTES;
+            let pages = 4 * keys * size_of::<Entry>();
+            let most = pages + slots * (size_of::<u32>() + 1) + REST_BYTES;
             assert!(bench.table_bytes() <= most, "{} for {keys} keys", bench.table_bytes());
         };
         let fill = |bench: &mut Bench, deadline_ms| {
