@@ -36,7 +36,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | `main.rs`, `program` | the program: configuration, log lines, Ctrl-C, exit code |
-//! | `server` | listeners, the bounded pool of scoped threads, the loader of the snapshot, the reaper of due keys, the janitor who frees what nobody waits for, a clean stop |
+//! | `server` | listeners, the bounded pool of scoped threads, the loader of the snapshot, the thread that saves, the reaper of due keys, the janitor who frees what nobody waits for, a clean stop |
 //! | `session` | one connection: read a request, execute it, write the reply; and the postman, who brings what others send |
 //! | [`execute`] | the one door to the data: find, admit, lock, run, encode, unlock, tell |
 //! | [`command`] | one row for each command, one file for each family |
@@ -75,6 +75,9 @@
 //! - **Nothing large is freed under a lock.** What a write replaces is dropped after its locks.
 //! - **An expired key is absent to everyone at once**, whenever the reaper comes to remove it.
 //! - **A number that a client sends never sizes an allocation**; memory grows with bytes received.
+//! - **A snapshot is one moment.** It begins with every shard locked for an instant; then each is encoded once, by
+//!   the thread that saves or by the first who is about to change it. No process forks, and nobody waits for
+//!   longer than one shard takes.
 //! - **Data from elsewhere is checked to the last byte before it is believed**: a payload or a snapshot
 //!   that is damaged changes nothing, and is never written to.
 //! - **A panic in a handler ends one connection.** If it came in the middle of a change, the server

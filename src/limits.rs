@@ -131,6 +131,8 @@ pub const JSON_DEPTH_MAX: usize = 1_000;
 /// that are touched take memory.
 pub const SCRIPT_STACK_BYTES: usize = 8 * 1024 * 1024;
 
+/// Results of saving that are kept for those who wait for them.
+pub const SAVE_RESULTS_KEPT: usize = 1024;
 /// Seconds after a snapshot has failed until the next one is tried by itself.
 pub const SAVE_RETRY_SECONDS: u64 = 5;
 /// What is read of a snapshot at a time.

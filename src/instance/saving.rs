@@ -1,5 +1,7 @@
 //! Saving: what is asked of the thread that saves, and how it went.
 
+use crate::limits;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -75,8 +77,8 @@ struct State {
     /// Jobs taken and jobs done, to wait for one.
     taken: u64,
     done: u64,
-    /// Why the last job failed, if it did.
-    failure: Option<String>,
+    /// Of the last jobs, latest last: their numbers, and why they failed, if they did.
+    results: VecDeque<(u64, Option<String>)>,
     closed: bool,
     history: SaveHistory,
 }
@@ -144,10 +146,11 @@ impl Saving {
         let is_open = |state: &mut State| !state.closed && state.done < number;
         let state = self.changed.wait_while(self.state(), is_open);
         let state = state.expect("setting fields does not panic");
-        match &state.failure {
-            _ if state.done < number => Err("the server ends".to_owned()),
-            Some(reason) => Err(reason.clone()),
-            None => Ok(()),
+        let result = state.results.iter().find(|(done, _)| *done == number);
+        match result {
+            Some((_, None)) => Ok(()),
+            Some((_, Some(reason))) => Err(reason.clone()),
+            None => Err("the server ends".to_owned()),
         }
     }
 
@@ -175,7 +178,11 @@ impl Saving {
         let mut state = self.state();
         state.running = None;
         state.done = state.taken;
-        state.failure = result.err();
+        let number = state.done;
+        state.results.push_back((number, result.err()));
+        if state.results.len() > limits::SAVE_RESULTS_KEPT {
+            state.results.pop_front();
+        }
         self.changed.notify_all();
     }
 

@@ -75,3 +75,32 @@ fn what_the_redis_crate_is_to_be_given_is_what_the_real_server_gives() -> redis:
     }
     Ok(())
 }
+
+/// Runs a job queue's script: so many jobs by a worker of its own.
+fn run_queue(script: &str, module: &str, count: usize) {
+    if !peer::has("python3", &["-c", &format!("import {module}")]) {
+        return;
+    }
+    let program = Program::on_a_free_port();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/queues");
+    let output = Command::new("python3")
+        .args(["-B", script, &program.port(), &count.to_string()])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let (printed, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{printed}{errors}");
+    assert!(printed.starts_with(&count.to_string()), "{printed}");
+    assert!(program.stop().status.success());
+}
+
+#[test]
+fn rq_runs_a_thousand_jobs() {
+    run_queue("run_rq.py", "rq", 1000);
+}
+
+#[test]
+fn celery_runs_a_thousand_tasks() {
+    run_queue("run_celery.py", "celery", 1000);
+}

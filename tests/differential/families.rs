@@ -303,6 +303,31 @@ pub const LEFT_OUT: &[(&str, &[&str])] = &[
     ),
     ("they wait for replicas", &["WAIT", "WAITAOF"]),
     (
+        "what scripts do is drawn already; tests/transcripts/script.txt compares how they do it",
+        &["EVAL", "EVALSHA", "EVALSHA_RO", "EVAL_RO", "SCRIPT"],
+    ),
+    ("they save, each server to its own file and at its own time", &["BGSAVE", "LASTSAVE", "SAVE"]),
+    (
+        "ids and idle times follow each server's clock; tests/transcripts/stream*.txt compare them",
+        &[
+            "XACK",
+            "XADD",
+            "XAUTOCLAIM",
+            "XCLAIM",
+            "XDEL",
+            "XGROUP",
+            "XINFO",
+            "XLEN",
+            "XPENDING",
+            "XRANGE",
+            "XREAD",
+            "XREADGROUP",
+            "XREVRANGE",
+            "XSETID",
+            "XTRIM",
+        ],
+    ),
+    (
         "messages come in between; tests/transcripts/pubsub.txt compares what is said",
         &[
             "PSUBSCRIBE",
