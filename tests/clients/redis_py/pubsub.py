@@ -1,6 +1,7 @@
 """Publish and subscribe: messages one after the other, by handlers, and on a thread."""
 
 import threading
+import time
 
 from checks import case, check
 
@@ -49,8 +50,11 @@ def a_thread_runs_handlers_in_order(r):
 
     subscriber = r.pubsub(ignore_subscribe_messages=True)
     subscriber.subscribe(numbers=handle)
-    thread = subscriber.run_in_thread(sleep_time=0.01)
-    # What is published from now on comes: the thread reads the confirmation, or has read it.
+    # The subscription was sent by a connection of its own, and may come after what this one sends.
+    until = time.monotonic() + 30
+    while [tuple(pair) for pair in r.pubsub_numsub("numbers")] != [("numbers", 1)]:
+        assert time.monotonic() < until, "nobody subscribes"
+    thread = subscriber.run_in_thread(sleep_time=0.01, daemon=True)
     for number in range(count):
         check(1, r.publish("numbers", number))
     assert done.wait(30), f"only {len(received)} messages came"
