@@ -4,6 +4,10 @@
 
 mod program;
 
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 use anyhow::{Context, anyhow, bail};
 use program::Announcement;
 use redist::config::{self, Arguments, Loaded, Request, Settings};

@@ -256,7 +256,7 @@ fn memory(report: &Report<'_>, out: &mut Fields) {
     ]);
     out.add("mem_clients_normal", memory.clients_bytes);
     out.add_zeros(&["mem_cluster_links", "mem_aof_buffer"]);
-    out.add("mem_allocator", "libc");
+    out.add("mem_allocator", if cfg!(feature = "jemalloc") { "jemalloc" } else { "libc" });
     out.add("active_defrag_running", 0);
     out.add("lazyfree_pending_objects", report.instance().janitor.pending());
     out.add("lazyfreed_objects", report.instance().janitor.freed());
