@@ -346,6 +346,10 @@ const BITFIELD_OFFSETS: &[&[u8]] = &[
     b"4294967296",
 ];
 const TYPES: &[&[u8]] = &[b"string", b"list", b"hash", b"STRING", b"zset"];
+/// How many seconds to wait. None that is taken makes a sequence last, so rows with one are not spoiled;
+/// less than a millisecond would last forever in 7.0.
+const TIMEOUTS: &[&[u8]] =
+    &[b"0.001", b"0.001", b"0.001", b"0.001", b"-1", b"-0.001", b"abc", b"", b"nan", b" 1", b"1e"];
 const NAMES: &[&[u8]] = &[b"app", b"a-b", b"", b"with space", b"new\nline", b"\xff"];
 const NONSENSE: &[&[u8]] = &[
     b"NX", b"XX", b"EX", b"PX", b"GET", b"KEEPTTL", b"PERSIST", b"100000", b"foo", b"", b"\r\n",
@@ -509,6 +513,7 @@ impl Draw {
             "bitfield-type" => self.one_of(BITFIELD_TYPES),
             "bitfield-offset" => self.one_of(BITFIELD_OFFSETS),
             "type" => self.one_of(TYPES),
+            "timeout" => self.one_of(TIMEOUTS),
             "name" => self.one_of(NAMES),
             "nonsense" => self.one_of(NONSENSE),
             "expiry" => {
@@ -538,7 +543,6 @@ impl Draw {
         self.one_of(pool)
     }
 
-    /// Some keys, and before them how many, which is wrong now and then.
     /// A longitude and a latitude, hardly ever the same twice.
     fn place(&mut self, words: &mut Words) {
         let edge = if self.rng.u8(..20) == 0 { 1.01 } else { 1.0 };
@@ -561,6 +565,7 @@ impl Draw {
         words.push(self.one_of(UNITS));
     }
 
+    /// Some keys, and before them how many, which is wrong now and then.
     fn numbered(&mut self, pool: &[&[u8]], words: &mut Words) {
         let count = self.rng.usize(1..4);
         let told =

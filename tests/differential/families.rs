@@ -66,12 +66,12 @@ const BITMAP: &[(usize, &str)] = &[
 ];
 
 const LIST: &[(usize, &str)] = &[
-    (1, "BLPOP key+ 0.001"),
-    (1, "BRPOP key+ 0.001"),
-    (1, "BLMOVE key key LEFT|RIGHT LEFT|RIGHT 0.001"),
-    (1, "BRPOPLPUSH key key 0.001"),
-    (1, "BLMPOP 0.001 1 key LEFT|RIGHT"),
-    (1, "BLMPOP 0.001 2 key key LEFT|RIGHT COUNT 2"),
+    (1, "=BLPOP key+ timeout"),
+    (1, "=BRPOP key+ timeout"),
+    (1, "=BLMOVE key key LEFT|RIGHT LEFT|RIGHT timeout"),
+    (1, "=BRPOPLPUSH key key timeout"),
+    (1, "=BLMPOP timeout 1 key LEFT|RIGHT"),
+    (1, "=BLMPOP timeout 2 key key LEFT|RIGHT COUNT 2"),
     (4, "LPUSH list member+"),
     (4, "RPUSH list member+"),
     (1, "LPUSHX list member+"),
@@ -136,10 +136,10 @@ const SET: &[(usize, &str)] = &[
 ];
 
 const SORTED_SET: &[(usize, &str)] = &[
-    (1, "BZPOPMIN key+ 0.001"),
-    (1, "BZPOPMAX key+ 0.001"),
-    (1, "BZMPOP 0.001 1 key MIN|MAX"),
-    (1, "BZMPOP 0.001 2 key key MIN|MAX COUNT 2"),
+    (1, "=BZPOPMIN key+ timeout"),
+    (1, "=BZPOPMAX key+ timeout"),
+    (1, "=BZMPOP timeout 1 key MIN|MAX"),
+    (1, "=BZMPOP timeout 2 key key MIN|MAX COUNT 2"),
     (6, "ZADD zset score-member+"),
     (4, "ZADD zset ?NX|XX ?GT|LT ?CH ?INCR score member"),
     (2, "ZADD zset ?NX|XX ?GT|LT ?CH score-member+"),
@@ -148,7 +148,7 @@ const SORTED_SET: &[(usize, &str)] = &[
     (1, "ZCARD zset"),
     (2, "ZSCORE zset member"),
     (1, "ZMSCORE zset member+"),
-    (2, "ZRANK|ZREVRANK zset member"),
+    (2, "=ZRANK|ZREVRANK zset member"),
     // What is in a range by names is unspecified where scores differ.
     (3, "=ZADD lexset zero-member+"),
     (2, "ZCOUNT zset score-bound score-bound"),
