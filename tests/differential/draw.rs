@@ -347,9 +347,9 @@ const BITFIELD_OFFSETS: &[&[u8]] = &[
 ];
 const TYPES: &[&[u8]] = &[b"string", b"list", b"hash", b"STRING", b"zset"];
 /// How many seconds to wait. None that is taken makes a sequence last, so rows with one are not spoiled;
-/// less than a millisecond would last forever in 7.0.
+/// 7.0 takes less than a millisecond, of either sign, for none at all and waits forever.
 const TIMEOUTS: &[&[u8]] =
-    &[b"0.001", b"0.001", b"0.001", b"0.001", b"-1", b"-0.001", b"abc", b"", b"nan", b" 1", b"1e"];
+    &[b"0.001", b"0.001", b"0.001", b"0.001", b"-1", b"abc", b"", b"nan", b" 1", b"1e"];
 const NAMES: &[&[u8]] = &[b"app", b"a-b", b"", b"with space", b"new\nline", b"\xff"];
 const NONSENSE: &[&[u8]] = &[
     b"NX", b"XX", b"EX", b"PX", b"GET", b"KEEPTTL", b"PERSIST", b"100000", b"foo", b"", b"\r\n",
