@@ -30,6 +30,11 @@ pub const WRITE_STALL_MS_MAX: u64 = 1_000;
 pub const GLANCE_MS: u64 = 1;
 /// What a session takes in at one look while its peer does not read.
 pub const GLANCE_BYTES_MAX: usize = 1024 * 1024;
+/// How long a session stays awake for its client's next request, if no other does. It is several times
+/// what a client on the same machine takes to send one, and little beside a time slice.
+pub const VIGIL_US_MAX: u64 = 50;
+/// How many reads it sleeps through at most before it tries that again after it was in vain.
+pub const VIGIL_PENALTY_READS_MAX: u32 = 255;
 /// How long a sleeping client's connection goes without a look whether the peer is still there.
 pub const HANG_UP_LOOK_MS: u64 = 500;
 /// What others send may wait up to this where `client-output-buffer-limit` sets no limit, as for a

@@ -29,6 +29,7 @@ mod stop;
 pub mod testing;
 mod tracking;
 mod transaction;
+mod vigil;
 
 pub use client::{Client, ClientRecord, ClientTexts, Closing, ReplyMode, Wire};
 pub use gauge::{Gauge, Switch};
@@ -54,6 +55,7 @@ pub use stats::{CommandCounters, Rates, Stats, Tally};
 pub use stop::Stop;
 pub use tracking::{Scope, Tracker, Tracking, TrackingOptions};
 pub use transaction::{Transaction, TransactionGauges, WatchedKey};
+pub use vigil::{Habit, Vigil, Watch};
 
 use crate::clock::Clock;
 use crate::config::{Config, EventClasses, Settings};
@@ -84,6 +86,8 @@ pub struct Instance {
     pub post: Arc<Post>,
     /// Whether they have to wait.
     pub pause: Pause,
+    /// Which of their sessions stays awake.
+    pub vigil: Vigil,
     /// What was counted.
     pub stats: Stats,
     /// What took longer than it should.
@@ -132,6 +136,7 @@ impl Instance {
             pubsub: PubSub::default(),
             post: Arc::default(),
             pause: Pause::default(),
+            vigil: Vigil::default(),
             stats: Stats::new(command_count),
             scripts: Scripts::default(),
             loading: Loading::default(),

@@ -3,7 +3,8 @@
 //! So a session never has to think about flushing: as long as requests are buffered replies gather,
 //! and the read that would block writes them all at once.
 
-use crate::instance::{ClientRecord, Instance, Outgoing, Put};
+use super::Socket;
+use crate::instance::{ClientRecord, Habit, Instance, Outgoing, Put};
 use crate::limits;
 use std::io::{self, Read, Write};
 use std::mem;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 /// One connection's socket.
 pub struct Link<'s> {
-    stream: &'s TcpStream,
+    socket: &'s Socket,
     record: Arc<ClientRecord>,
     instance: &'s Instance,
     /// Replies that were not yet sent.
@@ -28,6 +29,8 @@ pub struct Link<'s> {
     outgoing: Outgoing,
     /// Bytes of requests that were not yet answered.
     unanswered_bytes: usize,
+    /// Whether it pays to stay awake for the client.
+    habit: Habit,
 }
 
 const STALL_MIN: Duration = Duration::from_millis(limits::WRITE_STALL_MS_MIN);
@@ -35,9 +38,9 @@ const STALL_MAX: Duration = Duration::from_millis(limits::WRITE_STALL_MS_MAX);
 const GLANCE: Duration = Duration::from_millis(limits::GLANCE_MS);
 
 impl<'s> Link<'s> {
-    pub fn new(stream: &'s TcpStream, record: Arc<ClientRecord>, instance: &'s Instance) -> Self {
+    pub fn new(socket: &'s Socket, record: Arc<ClientRecord>, instance: &'s Instance) -> Self {
         Self {
-            stream,
+            socket,
             record,
             instance,
             out: Vec::new(),
@@ -46,13 +49,14 @@ impl<'s> Link<'s> {
             holding: false,
             outgoing: Outgoing::default(),
             unanswered_bytes: 0,
+            habit: Habit::default(),
         }
     }
 
     /// Sets the socket up: replies leave at once, and a write that gets stuck comes back.
     pub fn prepare(&self) -> io::Result<()> {
-        self.stream.set_nodelay(true)?;
-        self.stream.set_write_timeout(Some(STALL_MIN))
+        self.socket.stream.set_nodelay(true)?;
+        self.socket.stream.set_write_timeout(Some(STALL_MIN))
     }
 
     /// Lets what others send wait for the reply to the command that runs next.
@@ -187,7 +191,7 @@ impl<'s> Link<'s> {
         let (mut sent, mut patience) = (0, STALL_MIN);
         let mut stuck = false;
         while sent < bytes {
-            match write(self.stream) {
+            match write(&self.socket.stream) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => sent += count,
                 Err(error) if is_stall(&error) => {
@@ -195,7 +199,7 @@ impl<'s> Link<'s> {
                     self.record.reply_bytes.set_count(bytes - sent);
                     let next = self.wait_longer(patience)?;
                     if next != patience {
-                        self.stream.set_write_timeout(Some(next))?;
+                        self.socket.stream.set_write_timeout(Some(next))?;
                     }
                     patience = next;
                 }
@@ -205,7 +209,7 @@ impl<'s> Link<'s> {
         }
         count_output(self.instance, &self.record, sent);
         if patience != STALL_MIN {
-            self.stream.set_write_timeout(Some(STALL_MIN))?;
+            self.socket.stream.set_write_timeout(Some(STALL_MIN))?;
         }
         Ok(stuck)
     }
@@ -222,7 +226,7 @@ impl<'s> Link<'s> {
         let mut chunk = [0; limits::READ_BUFFER_BYTES];
         let mut taken = 0;
         // A time limit rather than non-blocking mode, which would hold for the writer thread as well.
-        self.stream.set_read_timeout(Some(GLANCE))?;
+        self.socket.stream.set_read_timeout(Some(GLANCE))?;
         let result = loop {
             if self.backlog.len() >= limits::BACKLOG_BYTES_MAX {
                 break Err(io::Error::other("the peer sends without reading replies"));
@@ -231,7 +235,7 @@ impl<'s> Link<'s> {
             if taken >= limits::GLANCE_BYTES_MAX {
                 break Ok(true);
             }
-            match self.stream.read(&mut chunk) {
+            match (&self.socket.stream).read(&mut chunk) {
                 // The end shows again when everything before it was read.
                 Ok(0) => break Ok(taken > 0),
                 Ok(count) => {
@@ -243,7 +247,7 @@ impl<'s> Link<'s> {
                 Err(error) => break Err(error),
             }
         };
-        self.stream.set_read_timeout(None)?;
+        self.socket.stream.set_read_timeout(None)?;
         self.received(taken);
         result
     }
@@ -279,19 +283,34 @@ impl Read for Link<'_> {
         if count > 0 {
             return Ok(count);
         }
+        if self.habit.is_worth_a_try()
+            && let Some(watch) = self.instance.vigil.keep()
+        {
+            let input = self.socket.read_awake(into, &watch)?;
+            self.habit.learn(input.is_some());
+            if let Some(count) = input {
+                self.received(count);
+                return Ok(count);
+            }
+        }
         loop {
-            match self.stream.read(into) {
+            match (&self.socket.stream).read(into) {
                 Ok(count) => {
+                    self.instance.vigil.has_woken();
                     self.received(count);
                     return Ok(count);
                 }
                 // Somebody else is in a hurry with the socket.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_passing(&error) => thread::yield_now(),
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+/// Whether a call that waits for nothing may be made again.
+pub fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// Whether a call came back because the peer neither reads nor sends.

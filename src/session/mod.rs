@@ -9,23 +9,24 @@ mod postman;
 pub use postman::serve_all as deliver_post;
 
 use crate::execute::{Execution, execute};
-use crate::instance::{Client, ClientRecord, Closing, Instance, ReplyMode, Wire};
+use crate::instance::{Client, ClientRecord, Closing, Instance, ReplyMode, Watch, Wire};
 use crate::limits;
 use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
 use link::Link;
-use std::io::{self, BufRead, BufReader, IoSlice, Write};
+use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
-/// A socket as other threads may end it.
+/// A socket as its session and other threads use it.
 struct Socket {
-    stream: Arc<TcpStream>,
+    stream: TcpStream,
     /// Held while the socket is in non-blocking mode.
     hurrying: Mutex<()>,
 }
 
-impl Wire for Socket {
+impl Wire for Arc<Socket> {
     fn shut_input(&self) {
         // It fails when the peer was faster; then there is nothing left to shut.
         let _ = self.stream.shutdown(Shutdown::Read);
@@ -41,7 +42,7 @@ impl Wire for Socket {
 
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
-            match (&*self.stream).write_vectored(slices) {
+            match (&self.stream).write_vectored(slices) {
                 // Somebody is in a hurry, or the socket still has a time limit.
                 Err(error) if link::is_stall(&error) => self.stream.set_write_timeout(None)?,
                 result => return result,
@@ -56,7 +57,7 @@ impl Wire for Socket {
 
     fn descriptor(&self) -> Option<i64> {
         #[cfg(unix)]
-        return Some(i64::from(std::os::fd::AsRawFd::as_raw_fd(&*self.stream)));
+        return Some(i64::from(std::os::fd::AsRawFd::as_raw_fd(&self.stream)));
         #[cfg(not(unix))]
         return None;
     }
@@ -65,7 +66,7 @@ impl Wire for Socket {
 impl Socket {
     /// Does something with the socket that fails rather than waits. The mode is the socket's: whoever
     /// reads or writes meanwhile has to bear with it. It takes no time, unlike a time limit.
-    fn in_a_hurry(&self, act: impl FnOnce(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+    fn in_a_hurry<R>(&self, act: impl FnOnce(&TcpStream) -> io::Result<R>) -> io::Result<R> {
         // One at a time: what one has restored another would rely on.
         let hurrying = self.hurrying.lock().expect("asking a socket does not panic");
         let result = self.stream.set_nonblocking(true).and_then(|()| act(&self.stream));
@@ -73,13 +74,30 @@ impl Socket {
         drop(hurrying);
         restored.and(result)
     }
+
+    /// Looks for input again and again instead of sleeping; `None` if there was none during the watch.
+    fn read_awake(&self, into: &mut [u8], watch: &Watch<'_>) -> io::Result<Option<usize>> {
+        self.in_a_hurry(|mut stream| {
+            loop {
+                match stream.read(into) {
+                    Err(error) if link::is_passing(&error) => {}
+                    result => return result.map(Some),
+                }
+                if watch.is_over() {
+                    return Ok(None);
+                }
+                // Whoever has something to do goes first: the client, above all.
+                thread::yield_now();
+            }
+        })
+    }
 }
 
 /// Serves a connection until either side ends it.
 pub fn serve(instance: &Instance, stream: TcpStream, peer: SocketAddr) {
-    let stream = Arc::new(stream);
     let local = stream.local_addr().unwrap_or(peer);
-    let wire = Box::new(Socket { stream: Arc::clone(&stream), hurrying: Mutex::default() });
+    let socket = Arc::new(Socket { stream, hurrying: Mutex::default() });
+    let wire = Box::new(Arc::clone(&socket));
     let id = instance.clients.next_id();
     let record = Arc::new(ClientRecord::new(
         id,
@@ -93,7 +111,7 @@ pub fn serve(instance: &Instance, stream: TcpStream, peer: SocketAddr) {
     instance.clients.add(Arc::clone(&record));
     // A stop that began before the client was added did not see it.
     if !instance.stop.is_requested() {
-        let mut session = Session::new(instance, &stream, Arc::clone(&record));
+        let mut session = Session::new(instance, &socket, Arc::clone(&record));
         match session.run() {
             Ok(()) => log::debug!("Client closed connection {peer}"),
             Err(error) => log::debug!("Connection {peer}: {error}"),
@@ -128,13 +146,13 @@ struct Session<'s, 'e> {
 }
 
 impl<'s, 'e> Session<'s, 'e> {
-    fn new(instance: &'e Instance, stream: &'s TcpStream, record: Arc<ClientRecord>) -> Self
+    fn new(instance: &'e Instance, socket: &'s Socket, record: Arc<ClientRecord>) -> Self
     where
         'e: 's,
     {
         let settings_version = instance.config.version();
         let client = Client::new(Arc::clone(&record), instance.config.settings());
-        let link = Link::new(stream, record, instance);
+        let link = Link::new(socket, record, instance);
         Self {
             instance,
             client,
