@@ -88,7 +88,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         keys: Keys::one(1, READS_AND_CHANGES.and(KeyFlags::VARIABLE_FLAGS))
             .noted("This command allows both access and modification of the key")
             .varying(bitfield::key_use),
-        handler: Handler::Write(bitfield::bitfield),
+        handler: Handler::ReadOrWrite(bitfield::bitfield_ro, bitfield::bitfield),
         event: "setbit",
         flags: Flags::DENY_OOM,
         since: "3.2.0",

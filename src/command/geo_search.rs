@@ -69,7 +69,7 @@ pub(super) const COMMANDS: &[Spec] = &[
             locate: |request| stored_keys(request, 6),
             reaches: None,
         },
-        handler: Handler::Write(georadius),
+        handler: Handler::ReadOrWrite(georadius_ro, georadius),
         event: "georadiusstore",
         flags: Flags::DENY_OOM,
         since: "3.2.0",
@@ -91,7 +91,7 @@ pub(super) const COMMANDS: &[Spec] = &[
             locate: |request| stored_keys(request, 5),
             reaches: None,
         },
-        handler: Handler::Write(georadiusbymember),
+        handler: Handler::ReadOrWrite(georadiusbymember_ro, georadiusbymember),
         event: "georadiusstore",
         flags: Flags::DENY_OOM,
         since: "3.2.0",
@@ -470,28 +470,26 @@ fn geosearchstore<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> O
     let index = view.collection::<SortedSet>(source)?;
     let query = Query { destination: Some(destination), ..Query::EMPTY };
     let query = query.options(args, Form::SearchStore, index)?;
-    answer(view, source, &query)
+    store(view, source, &query)
 }
 
 fn georadius<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let source = args.key()?;
     let index = view.collection::<SortedSet>(source)?;
     let query = Query::around_place(args)?.options(args, Form::Radius, index)?;
-    answer(view, source, &query)
+    store(view, source, &query)
 }
 
 fn georadiusbymember<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let source = args.key()?;
     let index = view.collection::<SortedSet>(source)?;
     let query = Query::around_member(args, index)?.options(args, Form::Radius, index)?;
-    answer(view, source, &query)
+    store(view, source, &query)
 }
 
-/// Stores what a search finds, or shows it if there is nowhere to store it.
-fn answer<'v>(view: &'v mut WriteView<'_, '_>, source: Key<'v>, query: &Query<'v>) -> Outcome<'v> {
-    let Some(destination) = query.destination else {
-        return Ok(query.show(view.look_at::<SortedSet>(source)?));
-    };
+/// Stores what a search finds.
+fn store<'v>(view: &'v mut WriteView<'_, '_>, source: Key<'v>, query: &Query<'v>) -> Outcome<'v> {
+    let destination = query.destination.ok_or(CommandError::Syntax)?;
     let limits = view.encoding_limits();
     let result = query.result(view.look_at::<SortedSet>(source)?, &limits);
     let length = result.len();

@@ -36,7 +36,7 @@ pub(super) const COMMANDS: &[Spec] = &[
             locate: keys_of_sort,
             reaches: Some(reaches_other_keys),
         },
-        handler: Handler::Write(sort),
+        handler: Handler::ReadOrWrite(sort_ro, sort_store),
         flags: Flags::COLLECTIONS.and(Flags::DANGEROUS).and(Flags::DENY_OOM),
         summary: "Sorts the elements in a list, a set, or a sorted set, optionally storing the result.",
         syntax: "key [BY by-pattern:pattern#1~pattern] [LIMIT limit=(offset count)] [GET get-pattern:pattern#1~pattern]...token order=[ASC|DESC] [sorting='ALPHA'] [STORE destination:key#2]",
@@ -205,16 +205,15 @@ fn sort_ro<'v>(view: &'v ReadView<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     let key = args.key()?;
     let (options, read) = Options::read(args.rest(), false);
     read?;
-    answer(view, view.get(key), &options)
+    let shown = sorted(view, view.get(key), &options)?;
+    Ok(Reply::Array(shown.map(reply_or_null).collect()))
 }
 
-fn sort<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
+fn sort_store<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v> {
     let key = args.key()?;
     let (options, read) = Options::read(args.rest(), true);
     read?;
-    let Some((_, destination)) = options.store else {
-        return view.looking(|view| answer(view, view.get(key), &options));
-    };
+    let (_, destination) = options.store.ok_or(CommandError::Syntax)?;
     let limits = view.encoding_limits();
     let sorted = view.looking(|view| {
         let shown = sorted(view, view.get(key), &options)?;
@@ -225,15 +224,6 @@ fn sort<'v>(view: &'v mut WriteView<'_, '_>, args: &mut Args<'v>) -> Outcome<'v>
     view.call_changes_of(EventClasses::LIST, "sortstore");
     view.store_collection(view.key(destination), sorted);
     Ok(Reply::count(count))
-}
-
-fn answer<'l>(
-    view: &ReadView<'l>,
-    value: Option<ValueRef<'l>>,
-    options: &Options<'_>,
-) -> Outcome<'l> {
-    let shown = sorted(view, value, options)?;
-    Ok(Reply::Array(shown.map(reply_or_null).collect()))
 }
 
 /// What to answer or store: for each element of the window what the GET patterns find for it.

@@ -1,12 +1,12 @@
 //! What one row of the table says.
 
 use super::args::Args;
-use super::keys::Keys;
+use super::keys::{KeyFlags, KeyUse, Keys};
 use crate::config::EventClasses;
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, MemoryUse};
 use crate::keyspace::{Moment, ReadView, Shards, Walk, Wanted, WriteView};
-use crate::protocol::{Outcome, Reply};
+use crate::protocol::{Outcome, Reply, Request};
 use crate::value::EncodingLimits;
 use std::time::Duration;
 
@@ -98,6 +98,12 @@ pub enum Handler {
     Read(for<'v> fn(&'v ReadView<'_>, &mut Args<'v>) -> Outcome<'v>),
     /// Changes keys under exclusive locks.
     Write(for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Outcome<'v>),
+    /// Changes keys where the request names one to be written; otherwise it only reads, and shared locks
+    /// are enough.
+    ReadOrWrite(
+        for<'v> fn(&'v ReadView<'_>, &mut Args<'v>) -> Outcome<'v>,
+        for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Outcome<'v>,
+    ),
     /// Changes keys like a write, or finds that it has to wait for somebody else to do so first.
     Wait(for<'v> fn(&'v mut WriteView<'_, '_>, &mut Args<'v>) -> Result<Attempt<'v>, CommandError>),
     /// Reads keys, or finds that it has to wait for somebody to add to them.
@@ -200,7 +206,13 @@ impl Spec {
 
     /// Whether it may change keys, visibly or not, and so needs exclusive locks.
     pub fn has_write_handler(&self) -> bool {
-        matches!(self.handler, Handler::Write(_) | Handler::Wait(_))
+        matches!(self.handler, Handler::Write(_) | Handler::ReadOrWrite(..) | Handler::Wait(_))
+    }
+
+    /// Whether this request of a command that may read or write only reads.
+    pub fn only_reads(&self, request: &Request) -> bool {
+        let reads = |uses: Vec<KeyUse>| uses.iter().all(|(_, flags)| flags.has(KeyFlags::RO));
+        self.keys.uses(request).is_some_and(reads)
     }
 
     /// Whether what it runs may change keys.

@@ -16,7 +16,7 @@ use crate::instance::{Client, Closing, Instance, PauseMode};
 use crate::protocol::{Reply, Request, encode, encode_error};
 use account::{Source, account, show};
 use refusal::{find, refuse};
-use section::{Call, Performed, Section, lock_plan, reap_seen, settle};
+use section::{Call, Performed, Section, handler_for, lock_plan, reap_seen, settle};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 use transaction::{Controlled, control};
@@ -228,7 +228,7 @@ fn call(
     request: &mut Request,
     out: &mut Vec<u8>,
 ) -> Option<bool> {
-    match found.spec.handler {
+    match handler_for(found.spec, request) {
         Handler::Control(what) => {
             let call = Call { found, request, known_hash: None };
             match control(instance, client, what, &call, out) {
@@ -255,7 +255,9 @@ fn call(
             Performed::Answered(succeeded) => Some(succeeded),
             Performed::Waits(_) => change(instance, client, found, request, out),
         },
-        Handler::Write(_) | Handler::Wait(_) => change(instance, client, found, request, out),
+        Handler::Write(_) | Handler::ReadOrWrite(..) | Handler::Wait(_) => {
+            change(instance, client, found, request, out)
+        }
         Handler::Container => unreachable!("a container alone is not admitted"),
     }
 }
@@ -269,8 +271,8 @@ fn look(
     out: &mut Vec<u8>,
 ) -> Performed {
     let (plan, known_hash) = match found.spec.handler {
-        Handler::Read(_) | Handler::WaitToRead(_) => lock_plan(instance, found.spec.keys, request),
-        _ => Default::default(),
+        Handler::Walk(_) | Handler::Client(_) => Default::default(),
+        _ => lock_plan(instance, found.spec.keys, request),
     };
     let mut call = Call { found, request, known_hash };
     let mut section = Section::enter(instance, &plan, false);

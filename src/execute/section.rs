@@ -1,7 +1,7 @@
 //! Critical sections: locks that are held, and the commands that run under them at one moment.
 
 use super::refusal::refuse;
-use crate::command::{Args, Attempt, Context, Flags, Found, Handler, Keys, Wait};
+use crate::command::{Args, Attempt, Context, Flags, Found, Handler, Keys, Spec, Wait};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance};
 use crate::keyspace::{
@@ -117,8 +117,9 @@ impl<'i> Section<'i> {
         let (protocol, inline) = (client.protocol, request.inline);
         let answering = Answering { instance, protocol, inline, found };
         let moment = self.moment(client, found);
+        let handler = handler_for(found.spec, request);
         let mut args = Args::new(request, skip, &instance.keyspace, known_hash);
-        let performed = Performed::Answered(match found.spec.handler {
+        let performed = Performed::Answered(match handler {
             Handler::Read(handler) => {
                 let view = ReadView::new(&self.locked, client.db, moment);
                 let succeeded = answering.answer(handler(&view, &mut args), out);
@@ -130,6 +131,7 @@ impl<'i> Section<'i> {
                 let mut view = WriteView::new(&mut self.locked, effects, client.db, moment);
                 answering.answer(handler(&mut view, &mut args), out)
             }
+            Handler::ReadOrWrite(..) => unreachable!("it is the one or the other by now"),
             Handler::Wait(handler) => {
                 let effects = &mut client.effects;
                 let mut view = WriteView::new(&mut self.locked, effects, client.db, moment);
@@ -186,6 +188,15 @@ impl<'i> Section<'i> {
     }
 }
 
+/// What runs this request: of a command that may read or write, the one of them.
+pub(super) fn handler_for(spec: &Spec, request: &Request) -> Handler {
+    match spec.handler {
+        Handler::ReadOrWrite(read, _) if spec.only_reads(request) => Handler::Read(read),
+        Handler::ReadOrWrite(_, write) => Handler::Write(write),
+        other => other,
+    }
+}
+
 /// How this client's commands leave traces on the keys that they use.
 fn access_mode(client: &Client, found: Found) -> AccessMode {
     let policy = AccessPolicy::new(&client.settings);
@@ -239,7 +250,8 @@ pub(super) fn reap_seen(instance: &Instance, client: &mut Client, call: &Call<'_
         let due = keyspace.reap_database(client.db, now_ms, &telling);
         instance.count_reaped(due);
     }
-    if !matches!(call.found.spec.handler, Handler::Read(_) | Handler::WaitToRead(_)) {
+    let handler = handler_for(call.found.spec, call.request);
+    if !matches!(handler, Handler::Read(_) | Handler::WaitToRead(_)) {
         return;
     }
     for index in call.found.spec.keys.positions(call.request) {
