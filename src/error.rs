@@ -158,6 +158,23 @@ impl CommandError {
     /// EXEC behind a command that could not be queued.
     pub const EXEC_ABORTED: Self =
         Self::text("EXECABORT Transaction discarded because of previous errors.");
+    /// MIGRATE … KEYS with a key before it.
+    pub const MIGRATED_KEY_NOT_EMPTY: Self = Self::text(
+        "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string",
+    );
+    /// MIGRATE to a host that has no address.
+    pub const TARGET_UNKNOWN: Self = Self::text("IOERR error or timeout connecting to the client");
+    /// MIGRATE to a server that takes nothing.
+    pub const TARGET_WRITING: Self =
+        Self::text("IOERR error or timeout writing to target instance");
+    /// MIGRATE to a server that is silent.
+    pub const TARGET_READING: Self =
+        Self::text("IOERR error or timeout reading to target instance");
+    /// What stands before the error of the server that MIGRATE talks to.
+    pub const TARGET_SAYS: &'static str = "ERR Target instance replied with error: ";
+    /// MIGRATE of keys that others change all the time. Redis holds everyone instead.
+    pub const MIGRATED_KEYS_CHANGE: Self =
+        Self::text("TRYAGAIN The keys are changed while they are sent, and stay here as well");
     /// A command that cannot be one of several.
     pub const NOT_IN_TRANSACTION: Self = Self::text("ERR Command not allowed inside a transaction");
     /// A waiting command's timeout, in absolute terms.

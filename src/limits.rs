@@ -156,6 +156,11 @@ pub const STREAM_TRIM_ENTRIES: u64 = 10_000;
 /// How many entries that is at most.
 pub const STREAM_TRIM_ENTRIES_MAX: u64 = 1_000_000;
 
+/// How often a key is sent to another server that changes while it is on its way.
+pub const MIGRATION_TRIES_MAX: usize = 32;
+/// How long one look for an answer of the other server takes. A stop waits for it.
+pub const MIGRATION_LOOK_MS: u64 = 500;
+
 /// How many entries XAUTOCLAIM claims if it does not say.
 pub const CLAIMED_ENTRIES_USUALLY: usize = 100;
 /// How many it may ask for.

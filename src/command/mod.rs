@@ -31,6 +31,7 @@ mod list;
 mod list_waiting;
 mod lolwut;
 mod memory;
+mod migrate;
 mod monitor;
 mod object;
 mod persistence;
@@ -61,6 +62,7 @@ mod transaction;
 
 pub use args::Args;
 pub use keys::{Begin, Find, KeyFlags, KeySpec, KeyUse, Keys, Legacy};
+pub use migrate::Migration;
 pub use spec::{
     Arity, Attempt, Context, Control, Flags, Group, Handler, Nothing, ScriptAccess, ScriptName,
     Spec, Wait,

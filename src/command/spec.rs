@@ -131,6 +131,8 @@ pub enum Control {
     Watch,
     /// Watches nothing any more: UNWATCH.
     Unwatch,
+    /// Sends keys to another server: MIGRATE.
+    Migrate,
     /// Runs a script as one critical section: EVAL.
     Script(ScriptName, ScriptAccess),
 }
@@ -206,7 +208,13 @@ impl Spec {
 
     /// Whether it may change keys, visibly or not, and so needs exclusive locks.
     pub fn has_write_handler(&self) -> bool {
-        matches!(self.handler, Handler::Write(_) | Handler::ReadOrWrite(..) | Handler::Wait(_))
+        matches!(
+            self.handler,
+            Handler::Write(_)
+                | Handler::ReadOrWrite(..)
+                | Handler::Wait(_)
+                | Handler::Control(Control::Migrate)
+        )
     }
 
     /// Whether this request of a command that may read or write only reads.

@@ -4,8 +4,8 @@ use super::spec::{Group, Spec};
 use super::{
     bitmap, client, config, connection, database, debug, dump, expire, function, geo, geo_search,
     hash, hash_expiry, hyperloglog, info, introspection, key, latency, list, list_waiting, lolwut,
-    memory, monitor, object, persistence, pubsub, replication, scan, script, server, set, slowlog,
-    sort, sorted_set, sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream,
+    memory, migrate, monitor, object, persistence, pubsub, replication, scan, script, server, set,
+    slowlog, sort, sorted_set, sorted_set_algebra, sorted_set_range, sorted_set_waiting, stream,
     stream_claim, stream_group, stream_info, stream_pending, stream_read, string, transaction,
 };
 use crate::keyspace::EventName;
@@ -35,6 +35,7 @@ const FAMILIES: &[(Group, &[Spec])] = &[
     (Group::Stream, stream_claim::COMMANDS),
     (Group::Generic, key::COMMANDS),
     (Group::Generic, dump::COMMANDS),
+    (Group::Generic, migrate::COMMANDS),
     (Group::Generic, expire::COMMANDS),
     (Group::Generic, scan::COMMANDS),
     (Group::Generic, object::COMMANDS),

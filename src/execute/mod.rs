@@ -4,6 +4,7 @@
 //! EXEC. In the same section those are served who wait for what it made ready.
 
 mod account;
+mod migrate;
 mod refusal;
 mod script;
 mod section;

@@ -2,7 +2,7 @@
 
 use super::account::{Source, account, show};
 use super::section::{Call, Performed, Section, lock_plan, reap_seen, settle};
-use super::{is_paused, script, waiting};
+use super::{is_paused, migrate, script, waiting};
 use crate::command::{self, Control, Found, Handler};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, PauseMode};
@@ -59,6 +59,11 @@ pub(super) fn control(
             instance.unwatch(client);
             OK
         }
+        Control::Migrate if client.is_queueing() => {
+            client.fail_queue();
+            CommandError::NOT_IN_TRANSACTION.into()
+        }
+        Control::Migrate => migrate::run(instance, client, call),
         Control::Run => run(instance, client, out),
     }
 }

@@ -302,6 +302,7 @@ pub const LEFT_OUT: &[(&str, &[&str])] = &[
         &["DEBUG", "MONITOR", "QUIT", "SHUTDOWN"],
     ),
     ("they wait for replicas", &["WAIT", "WAITAOF"]),
+    ("it needs another server", &["MIGRATE"]),
     (
         "what scripts do is drawn already; tests/transcripts/script.txt compares how they do it",
         &["EVAL", "EVALSHA", "EVALSHA_RO", "EVAL_RO", "SCRIPT"],
