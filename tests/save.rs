@@ -5,7 +5,10 @@
 
 mod support;
 
+use redist::persist::{Content, Loader, Record};
+use redist::value::EncodingLimits;
 use redist::{Builder, Server};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,6 +16,7 @@ use support::client::{Client, frame};
 use support::peer::{Folder, RealRedis};
 use support::program::{Program, command};
 use support::reply::Reply;
+use support::watch::eventually;
 
 fn builder(folder: &Path) -> Builder {
     let folder = folder.to_str().unwrap();
@@ -108,51 +112,109 @@ fn a_stop_saves_and_a_start_brings_it_back() {
     assert_eq!(Client::connect(server.addr()).ask("GET k"), "'v'");
 }
 
+/// Writes what only a snapshot of one moment holds in order, until told to stop: both keys of a pair change
+/// together, both sums too, and of a writer's two steps the first is ahead by one at most.
+fn write_in_order(client: &mut Client, writer: u64, pairs: usize, done: &AtomicBool) {
+    let mut rng = fastrand::Rng::with_seed(writer);
+    for round in 0.. {
+        if done.load(Ordering::Relaxed) {
+            return;
+        }
+        let pair = rng.usize(..pairs);
+        let value = format!("{writer}:{round}");
+        let lines = [
+            format!("MSET first:{pair} {value} second:{pair} {value}"),
+            "MULTI".to_owned(),
+            "INCR sum:a".to_owned(),
+            "INCR sum:b".to_owned(),
+            "EXEC".to_owned(),
+            format!("INCR step:{writer}:a"),
+            format!("INCR step:{writer}:b"),
+        ];
+        let words = lines.iter().map(|line| line.split(' ').collect::<Vec<_>>());
+        client.send(&words.flat_map(|words| frame(&words)).collect::<Vec<u8>>()).unwrap();
+        for line in &lines {
+            assert!(!matches!(client.read().unwrap(), Reply::Error(_)), "{line}");
+        }
+    }
+}
+
+/// The strings of a snapshot, as they would be read.
+fn strings(path: &Path) -> HashMap<String, String> {
+    let bytes = std::fs::read(path).unwrap();
+    let records =
+        Loader::new(&bytes[..], Some(bytes.len() as u64), EncodingLimits::default()).unwrap();
+    let entry = |record: Result<Record, _>| {
+        let Record { key, content: Content::Value(value), .. } = record.unwrap() else {
+            panic!("only values were written")
+        };
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (text(&key), text(&value.as_ref().as_string().unwrap().bytes()))
+    };
+    records.map(entry).collect()
+}
+
+/// Ends the writers even if the test fails.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// `REDIST_SNAPSHOT_PAIRS=500000` takes its moments of a million keys.
 #[test]
 fn a_snapshot_is_one_moment() {
-    const PAIRS: usize = 500;
+    const WRITERS: u64 = 4;
+    let pairs = std::env::var("REDIST_SNAPSHOT_PAIRS").map_or(5000, |count| count.parse().unwrap());
     let folder = Folder::new();
     let server = builder(folder.path()).start().unwrap();
-    let address = server.addr();
+    let mut client = Client::connect(server.addr());
+    client.ask("CONFIG SET save \"\"");
+    for chunk in (0..pairs).collect::<Vec<_>>().chunks(1000) {
+        let words = |pair: &usize| format!("MSET first:{pair} 0 second:{pair} 0");
+        let frames =
+            chunk.iter().map(words).flat_map(|line| frame(&line.split(' ').collect::<Vec<_>>()));
+        client.send(&frames.collect::<Vec<u8>>()).unwrap();
+        chunk.iter().for_each(|_| assert_eq!(client.read().unwrap().to_string(), "+OK"));
+    }
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        for writer in 0..4 {
-            let done = &done;
-            scope.spawn(move || {
-                let mut client = Client::connect(address);
-                let mut rng = fastrand::Rng::with_seed(writer);
-                let mut round = 0u64;
-                while !done.load(Ordering::Relaxed) {
-                    round += 1;
-                    let pair = rng.usize(..PAIRS);
-                    let value = format!("{writer}:{round}");
-                    // The two of a pair are always the same, and counted together.
-                    client.ask(&format!("MSET first:{pair} {value} second:{pair} {value}"));
-                    for line in ["MULTI", "INCR sum:a", "INCR sum:b", "EXEC"] {
-                        client.ask(line);
-                    }
-                }
-            });
+        for writer in 0..WRITERS {
+            let (done, mut client) = (&done, Client::connect(server.addr()));
+            scope.spawn(move || write_in_order(&mut client, writer, pairs, done));
         }
+        let _end = SetWhenDropped(&done);
+        let mut sum_before = 0;
         for round in 0..8 {
-            let mut client = Client::connect(address);
-            assert_eq!(client.ask("SAVE"), "+OK");
-            let copy = Folder::new();
-            std::fs::copy(folder.path().join("dump.rdb"), copy.path().join("dump.rdb")).unwrap();
-            let loaded = builder(copy.path()).start().unwrap();
-            let mut reader = Client::connect(loaded.addr());
-            reader.ask("CONFIG SET save \"\"");
-            for pair in 0..PAIRS {
-                let both =
-                    reader.request(&["MGET", &format!("first:{pair}"), &format!("second:{pair}")]);
-                let Reply::Array(both) = both.unwrap() else { panic!("an array") };
-                assert_eq!(both[0], both[1], "pair {pair} in round {round}");
+            // What comes before is in it, what comes after is not.
+            client.ask(&format!("SET moment before:{round}"));
+            assert_eq!(client.ask("BGSAVE"), "+Background saving started");
+            client.ask(&format!("SET moment after:{round}"));
+            eventually("the save ends", || {
+                client.ask("INFO persistence").contains("rdb_bgsave_in_progress:0")
+            });
+            assert!(client.ask("INFO persistence").contains("rdb_last_bgsave_status:ok"));
+            let strings = strings(&folder.path().join("dump.rdb"));
+            let number =
+                |key: &str| strings.get(key).map_or(0, |text| text.parse::<u64>().unwrap());
+            for pair in 0..pairs {
+                let (first, second) = (format!("first:{pair}"), format!("second:{pair}"));
+                assert_eq!(strings[&first], strings[&second], "{pair} in round {round}");
             }
-            assert_eq!(reader.ask("GET sum:a"), reader.ask("GET sum:b"), "round {round}");
+            assert_eq!(strings["moment"], format!("before:{round}"));
+            let sum = number("sum:a");
+            assert_eq!(sum, number("sum:b"), "round {round}");
+            assert!(sum > sum_before || round == 0, "writers went on in round {round}");
+            sum_before = sum;
+            for writer in 0..WRITERS {
+                let (first, second) =
+                    (number(&format!("step:{writer}:a")), number(&format!("step:{writer}:b")));
+                assert!(first == second || first == second + 1, "{first} {second}: {round}");
+            }
         }
-        done.store(true, Ordering::Relaxed);
     });
-    Client::connect(address).ask("CONFIG SET save \"\"");
     server.stop().unwrap();
 }
 

@@ -66,7 +66,10 @@ fn bgsave<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
         return Ok(Reply::status("Background saving scheduled"));
     }
     match saving.request(SaveJob::Save) {
-        Ok(_) => Ok(Reply::status("Background saving started")),
+        Ok(number) => {
+            saving.wait_for_moment(number);
+            Ok(Reply::status("Background saving started"))
+        }
         Err(_) => Err(CommandError::SAVE_IN_PROGRESS),
     }
 }

@@ -69,13 +69,15 @@ pub struct Saving {
 
 #[derive(Default)]
 struct State {
+    /// What was asked for and has not begun.
     job: Option<SaveJob>,
-    /// When what is under way began.
+    /// When what is under way was asked for.
     running: Option<Instant>,
     /// A snapshot is to follow what is under way.
     scheduled: bool,
-    /// Jobs taken and jobs done, to wait for one.
+    /// Jobs taken, those whose moment is fixed, and jobs done: the number of the last, to wait for one.
     taken: u64,
+    fixed: u64,
     done: u64,
     /// Of the last jobs, latest last: their numbers, and why they failed, if they did.
     results: VecDeque<(u64, Option<String>)>,
@@ -102,10 +104,11 @@ impl Saving {
         if state.closed {
             return Err(NotTaken::Ending);
         }
-        if state.job.is_some() || state.running.is_some() {
+        if state.running.is_some() {
             return Err(NotTaken::Busy);
         }
         state.job = Some(job);
+        state.running = Some(Instant::now());
         state.taken += 1;
         self.changed.notify_all();
         Ok(state.taken)
@@ -128,14 +131,26 @@ impl Saving {
                 Err(NotTaken::Ending) => return Err("the server ends".to_owned()),
                 Err(NotTaken::Busy) => {
                     let state = self.state();
-                    let is_busy = |state: &mut State| {
-                        !state.closed && (state.job.is_some() || state.running.is_some())
-                    };
+                    let is_busy = |state: &mut State| !state.closed && state.running.is_some();
                     drop(self.changed.wait_while(state, is_busy));
                 }
             }
         };
         self.wait_for(number)
+    }
+
+    /// Waits until later changes are no longer part of what a job saves.
+    pub fn wait_for_moment(&self, number: u64) {
+        let is_to_come =
+            |state: &mut State| !state.closed && state.fixed < number && state.done < number;
+        drop(self.changed.wait_while(self.state(), is_to_come));
+    }
+
+    /// The moment is fixed that the job under way saves.
+    pub fn fix_moment(&self) {
+        let mut state = self.state();
+        state.fixed = state.taken;
+        self.changed.notify_all();
     }
 
     /// Waits until a job is done.
@@ -162,15 +177,14 @@ impl Saving {
         if state.closed {
             return None;
         }
-        let job = state.job.take().unwrap_or_else(|| {
+        let now = Instant::now();
+        state.history.tried = Some(now);
+        Some(state.job.take().unwrap_or_else(|| {
             state.scheduled = false;
+            state.running = Some(now);
             state.taken += 1;
             SaveJob::Save
-        });
-        let now = Instant::now();
-        state.running = Some(now);
-        state.history.tried = Some(now);
-        Some(job)
+        }))
     }
 
     /// A job is done: why it failed, if it did.

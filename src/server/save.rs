@@ -166,6 +166,7 @@ fn write(instance: &Instance, settings: &Settings, path: &Path) -> io::Result<u6
         made = Some(Arc::clone(&encoder));
         encoder
     });
+    instance.saving.fix_moment();
     let Some(encoder) = made else { unreachable!("a snapshot is made when it begins") };
     instance.saving.expect_keys(extent.databases.iter().map(|(keys, _)| keys).sum());
     let mut writer = Writer::new(&file, encoder.format)?;
