@@ -94,6 +94,16 @@ impl Keys {
         }
     }
 
+    /// The index of the key of a command that has one, always at the same place.
+    pub fn only_index(self) -> Option<usize> {
+        match self {
+            Self::Alike { spec: KeySpec { begin: Begin::Index(index), find, .. }, .. } => {
+                matches!(find, Find::Range { last: 0, .. }).then_some(index)
+            }
+            _ => None,
+        }
+    }
+
     /// The indexes of the keys in a request, for locking. What is missing or makes no sense is left
     /// out: the command itself refuses it before it looks at a key.
     pub fn positions(self, request: &Request) -> Positions {

@@ -210,6 +210,12 @@ pub(super) fn lock_plan(
     keys: Keys,
     request: &Request,
 ) -> (LockPlan, Option<(usize, u64)>) {
+    if let Some((index, key)) =
+        keys.only_index().and_then(|index| Some((index, request.get(index)?)))
+    {
+        let hash = instance.keyspace.hash(key);
+        return (LockPlan::for_hash(hash), Some((index, hash)));
+    }
     if keys.is_every(request) {
         return (LockPlan::All, None);
     }

@@ -51,9 +51,41 @@ impl Effects {
 
     /// Frees what was removed and starts a new record.
     pub fn clear(&mut self) {
-        self.garbage.drop_contents();
-        let garbage = std::mem::take(&mut self.garbage);
-        *self = Self { garbage, ..Self::default() };
+        // Field by field, since this runs for every command and most of it is empty.
+        let Self {
+            changes,
+            hits,
+            misses,
+            expired,
+            expired_elements,
+            due,
+            saw_overdue,
+            told,
+            flushed,
+            ready,
+            changing,
+            deadline_ms,
+            garbage,
+            lazy_garbage,
+        } = self;
+        for count in [changes, hits, misses, expired, expired_elements] {
+            *count = 0;
+        }
+        for is_so in [saw_overdue, flushed, changing] {
+            *is_so = false;
+        }
+        *deadline_ms = None;
+        if !due.is_empty() {
+            *due = Vec::new();
+        }
+        if !told.is_empty() {
+            *told = Told::default();
+        }
+        if !ready.is_empty() {
+            *ready = VecDeque::new();
+        }
+        garbage.drop_contents();
+        lazy_garbage.drop_contents();
     }
 
     /// Throws away what a key held.
@@ -102,9 +134,11 @@ pub struct Garbage {
 impl Garbage {
     /// Frees what was collected and keeps the room for the next command.
     fn drop_contents(&mut self) {
-        self.values.clear();
-        self.entries.clear();
-        self.databases.clear();
+        if self.pieces() > 0 {
+            self.values.clear();
+            self.entries.clear();
+            self.databases.clear();
+        }
     }
 
     /// Number of things to free one after the other.

@@ -48,6 +48,11 @@ impl Entries {
         found.copied().map(Place)
     }
 
+    /// An entry whose key may have this hash, as far as the index tells.
+    pub(super) fn likely(&self, hash: u64) -> Option<&Entry> {
+        self.index.iter_hash(hash).next().map(|place| &self.pages[*place as usize])
+    }
+
     pub(super) fn at(&self, place: Place) -> &Entry {
         &self.pages[place.0 as usize]
     }

@@ -23,11 +23,16 @@ pub enum LockPlan {
 }
 
 impl LockPlan {
+    /// The plan for a key with this hash.
+    pub fn for_hash(hash: u64) -> Self {
+        Self::One(shard_index(hash))
+    }
+
     /// The plan for keys with these hashes.
     pub fn for_hashes(mut hashes: impl ExactSizeIterator<Item = u64>) -> Self {
         match hashes.len() {
             0 => Self::None,
-            1 => hashes.next().map_or(Self::None, |hash| Self::One(shard_index(hash))),
+            1 => hashes.next().map_or(Self::None, Self::for_hash),
             _ => Self::for_shards(hashes.map(shard_index).collect()),
         }
     }

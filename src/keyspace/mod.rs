@@ -25,6 +25,7 @@ mod snapshot;
 mod testing;
 mod view;
 mod walk;
+mod warm;
 
 pub use access::{Access, AccessMode, AccessPolicy, Usage};
 pub use collection::Change;

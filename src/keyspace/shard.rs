@@ -222,6 +222,11 @@ impl Database {
         self.entries.find(key.hash, |entry| entry.key() == key.bytes)
     }
 
+    /// An entry whose key may have this hash. Its key was not looked at.
+    pub(super) fn likely_entry(&self, hash: u64) -> Option<&Entry> {
+        self.entries.likely(hash)
+    }
+
     /// Whether a key is stored, be it past its deadline or not.
     fn contains(&self, key: &[u8], hasher: impl Fn(&[u8]) -> u64) -> bool {
         self.entries.find(hasher(key), |entry| entry.key() == key).is_some()

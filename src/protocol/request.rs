@@ -131,6 +131,17 @@ impl Request {
         self.args.push(Arg::Small { start, len: arg.len() });
     }
 
+    /// Takes over a request that is here whole; its length in bytes.
+    fn copy_small(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut args = SmallRequest::begin(bytes)?;
+        args.by_ref().for_each(|arg| self.push(arg));
+        let behind = args.behind();
+        if behind.is_none() {
+            self.clear();
+        }
+        Some(bytes.len() - behind?.len())
+    }
+
     fn clear(&mut self) {
         self.args.clear();
         self.arena.clear();
@@ -140,6 +151,43 @@ impl Request {
         if self.args.capacity() * size_of::<Arg>() > limits::IDLE_BUFFER_BYTES_MAX {
             self.args = Vec::new();
         }
+    }
+}
+
+/// The arguments, all small, of a request at the beginning of some bytes. Nearly all requests are such: who
+/// finds something else there looks closer in another way.
+pub struct SmallRequest<'b> {
+    left: usize,
+    rest: &'b [u8],
+}
+
+impl<'b> SmallRequest<'b> {
+    /// The request that these bytes seem to begin with.
+    pub fn begin(bytes: &'b [u8]) -> Option<Self> {
+        let (left, rest) = short_length(bytes, b'*').filter(|(count, _)| *count > 0)?;
+        Some(Self { left, rest })
+    }
+
+    /// What follows the last argument; `None` if that was not reached.
+    pub fn behind(mut self) -> Option<&'b [u8]> {
+        self.by_ref().for_each(drop);
+        (self.left == 0).then_some(self.rest)
+    }
+}
+
+impl<'b> Iterator for SmallRequest<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        let left = self.left.checked_sub(1)?;
+        let (length, rest) = short_length(self.rest, b'$')?;
+        if length >= limits::LARGE_BULK_BYTES_MIN {
+            return None;
+        }
+        let (arg, rest) = rest.split_at_checked(length)?;
+        // Redis takes any two bytes for the end of the line.
+        (self.left, self.rest) = (left, rest.get(2..)?);
+        Some(arg)
     }
 }
 
@@ -193,6 +241,14 @@ pub fn read_request<R: BufRead>(
     request.clear();
     let buffer = reader.fill_buf()?;
     let Some(first) = buffer.first() else { return Ok(Frame::End) };
+    // The usual case: all of it is here.
+    if limits.authenticated
+        && let Some(bytes) = request.copy_small(buffer)
+    {
+        request.inline = false;
+        reader.consume(bytes);
+        return Ok(Frame::Request);
+    }
     request.inline = *first != b'*';
     if request.inline {
         return read_inline(reader, request);
@@ -218,6 +274,24 @@ pub fn read_request<R: BufRead>(
 enum Length {
     Number(i64),
     Invalid,
+}
+
+/// A length of few digits behind its mark, and what follows its line.
+fn short_length(bytes: &[u8], mark: u8) -> Option<(usize, &[u8])> {
+    const DIGITS_MAX: usize = 5;
+    let digits = bytes.strip_prefix(&[mark])?;
+    let mut length = 0;
+    for (index, byte) in digits.iter().enumerate().take(DIGITS_MAX + 1) {
+        match byte {
+            b'\r' if index > 0 => return Some((length, digits.get(index + 2..)?)),
+            // No number begins with a zero but zero.
+            b'0'..=b'9' if index == 0 || length > 0 => {
+                length = length * 10 + usize::from(byte - b'0');
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Reads `<mark><digits>\r\n`; the mark was looked at already. `None` at the end of the stream.

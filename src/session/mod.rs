@@ -3,6 +3,7 @@
 //! A session runs on a thread of its own and is the only one that reads from or writes to its
 //! socket, but for the writer thread that it starts itself when others want to send to its client.
 
+mod ahead;
 mod link;
 mod postman;
 
@@ -12,6 +13,7 @@ use crate::execute::{Execution, execute};
 use crate::instance::{Client, ClientRecord, Closing, Instance, ReplyMode, Watch, Wire};
 use crate::limits;
 use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
+use ahead::Ahead;
 use link::Link;
 use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
 use std::mem;
@@ -142,6 +144,7 @@ struct Session<'s, 'e> {
     client: Client,
     reader: BufReader<Link<'s>>,
     request: Request,
+    ahead: Ahead,
     settings_version: u64,
 }
 
@@ -158,6 +161,7 @@ impl<'s, 'e> Session<'s, 'e> {
             client,
             reader: BufReader::with_capacity(limits::READ_BUFFER_BYTES, link),
             request: Request::default(),
+            ahead: Ahead::default(),
             settings_version,
         }
     }
@@ -189,6 +193,9 @@ impl<'s, 'e> Session<'s, 'e> {
             }
             if self.client.closing.is_some() {
                 break;
+            }
+            if !self.reader.buffer().is_empty() {
+                self.ahead.look(self.reader.buffer(), self.client.db, &self.instance.keyspace);
             }
         }
         if self.client.closing != Some(Closing::AtOnce) {
