@@ -11,6 +11,11 @@ use std::net::SocketAddr;
 use tests::peer::RealRedis;
 use tests::program::{Program, command};
 
+/// A folder for a server's files, removed with everything in it.
+pub fn folder() -> tests::peer::Folder {
+    tests::peer::Folder::new()
+}
+
 /// Whether a program can be started; says so if it cannot.
 pub fn has(program: &str) -> bool {
     tests::peer::has(program, &["--version"])
@@ -67,6 +72,17 @@ impl Measured {
     /// A connection to it.
     pub fn client(&self) -> Client {
         Client::connect(self.address)
+    }
+
+    /// Seconds of processor time that it has spent in user mode, where the system tells.
+    pub fn user_seconds(&self) -> Option<f64> {
+        /// Linux counts in hundredths, whatever its own tick is.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process)).ok()?;
+        // Behind the name, which may contain anything, the 12th field.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let ticks: f64 = fields.split_whitespace().nth(11)?.parse().ok()?;
+        Some(ticks / TICKS_PER_SECOND)
     }
 
     /// Its resident memory in bytes, where the system tells.

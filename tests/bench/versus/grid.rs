@@ -45,8 +45,15 @@ pub fn measure(extent: &Extent) {
         }
     }
     println!("\nThe grid, geometric means over the commands, redist to Redis:\n");
-    let head =
-        ["`--threads`", "connections", "pipeline", "throughput", "p50 latency", "p99 latency"];
+    let head = [
+        "`--threads`",
+        "connections",
+        "pipeline",
+        "throughput",
+        "p50 latency",
+        "p99 latency",
+        "user time",
+    ];
     print_table(&head, &summary);
 }
 
@@ -79,7 +86,8 @@ fn ratios([ours, theirs]: &Rounds, figure: fn(&Run) -> f64) -> Spread {
     Spread::of(ours.iter().zip(theirs).map(|(ours, theirs)| figure(ours) / figure(theirs)))
 }
 
-const FIGURES: [fn(&Run) -> f64; 3] = [|run| run.throughput, |run| run.p50_ms, |run| run.p99_ms];
+const FIGURES: [fn(&Run) -> f64; 4] =
+    [|run| run.throughput, |run| run.p50_ms, |run| run.p99_ms, |run| run.user_us];
 
 fn show(point: Point, tests: &[&Test], rounds: &[Rounds]) {
     println!(
@@ -106,6 +114,7 @@ fn show(point: Point, tests: &[&Test], rounds: &[Rounds]) {
         "throughput, ratio",
         "p50 latency, ratio",
         "p99 latency, ratio",
+        "user time, ratio",
     ];
     print_table(&head, &rows);
 }

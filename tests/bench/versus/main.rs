@@ -1,9 +1,10 @@
-//! redist beside redis-server, driven by redis-benchmark: throughput and latency, idle connections, and
-//! what one client's heavy command makes the others wait.
+//! redist beside redis-server, driven by redis-benchmark: throughput, latency and processor time, what a
+//! server of this shape could reach, idle connections, what one client's heavy command makes the others
+//! wait, and saving and loading.
 //!
 //! `cargo bench --bench versus` prints Markdown and takes about half an hour; `-- quick` looks at the
-//! corners in less than two minutes. `-- grid`, `-- idle` and `-- waits` measure one part, and any
-//! other words are the tests of the grid: `-- grid SET GET`.
+//! corners in about two minutes. `-- grid`, `-- limit`, `-- idle`, `-- waits` and `-- saving` measure one
+//! part, and any other words are the tests of the grid: `-- grid SET GET`.
 //!
 //! The servers take turns, run by run, so that what else happens on the machine happens to both, and a
 //! ratio is one of neighbours. What is shown of it is the median, and the least and the most.
@@ -12,7 +13,9 @@
 
 mod grid;
 mod idle;
+mod limit;
 mod runs;
+mod saving;
 #[path = "../support/mod.rs"]
 mod support;
 mod waits;
@@ -30,8 +33,13 @@ pub struct Extent {
 /// A part by its name.
 type Part = (&'static str, fn(&Extent));
 
-const PARTS: [Part; 3] =
-    [("grid", grid::measure), ("idle", idle::measure), ("waits", waits::measure)];
+const PARTS: [Part; 5] = [
+    ("grid", grid::measure),
+    ("limit", limit::measure),
+    ("idle", idle::measure),
+    ("waits", waits::measure),
+    ("saving", saving::measure),
+];
 
 fn main() {
     if !["redis-server", "redis-benchmark"].iter().all(|program| support::has(program)) {

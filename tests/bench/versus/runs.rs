@@ -89,6 +89,9 @@ pub struct Run {
     pub throughput: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// Microseconds of the server's processor time in user mode for each request; not a number where
+    /// the system does not tell.
+    pub user_us: f64,
 }
 
 impl Point {
@@ -107,8 +110,27 @@ impl Point {
     /// Runs a test against one server.
     pub fn run(&self, server: &Measured, client: &mut Client, test: &Test, count: usize) -> Run {
         (test.prepare)(client, count);
+        let user_before = server.user_seconds();
+        let mut asked = 0.0;
+        let mut run = self.bench(server.address.port(), test, count, || {
+            asked += 1.0;
+            processed(client) - asked
+        });
+        let user_seconds = server.user_seconds().zip(user_before).map(|(end, start)| end - start);
+        run.user_us = user_seconds.map_or(f64::NAN, |seconds| seconds * 1e6 / count as f64);
+        run
+    }
+
+    /// Runs a test against whoever listens at this port and tells how many requests it has answered.
+    pub fn bench(
+        &self,
+        port: u16,
+        test: &Test,
+        count: usize,
+        answered: impl FnMut() -> f64,
+    ) -> Run {
         let mut command = Command::new("redis-benchmark");
-        command.args(["-p", &server.address.port().to_string(), "--csv"]);
+        command.args(["-p", &port.to_string(), "--csv"]);
         command.args(["-n", &count.to_string(), "-r", &RANDOM_KEYS.to_string()]);
         command.args(["-c", &self.connections.to_string(), "-P", &self.pipeline.to_string()]);
         if self.threads > 1 {
@@ -116,9 +138,10 @@ impl Point {
         }
         command.args(test.words).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
-        let counted = watch(child, client);
+        let counted = watch(child, answered);
         let (reported, p50_ms, p99_ms) = parse(&counted.report, test.name);
-        Run { throughput: counted.throughput(count).unwrap_or(reported), p50_ms, p99_ms }
+        let throughput = counted.throughput(count).unwrap_or(reported);
+        Run { throughput, p50_ms, p99_ms, user_us: f64::NAN }
     }
 }
 
@@ -128,10 +151,10 @@ struct Counted {
     report: String,
 }
 
-fn watch(mut child: Child, client: &mut Client) -> Counted {
+fn watch(mut child: Child, mut answered: impl FnMut() -> f64) -> Counted {
     let mut commands = Vec::new();
     while child.try_wait().unwrap().is_none() {
-        let count = processed(client) - commands.len() as f64;
+        let count = answered();
         commands.push((Instant::now(), count));
         std::thread::sleep(LOOK);
     }

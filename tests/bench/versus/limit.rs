@@ -1,0 +1,117 @@
+//! What the shape itself allows: a server that also has a blocking thread for each connection, and answers
+//! without looking at what it is asked.
+
+use crate::runs::{Point, Run, TESTS, fill_keys};
+use crate::support::{Measured, print_table};
+use crate::{Extent, Spread};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const ROUNDS: usize = 5;
+const READ_BYTES: usize = 16 * 1024;
+
+/// Threads of the client, connections, pipeline.
+const POINTS: [(usize, usize, usize); 7] =
+    [(1, 1, 1), (1, 50, 1), (2, 8, 1), (2, 50, 1), (2, 200, 1), (1, 50, 16), (1, 50, 100)];
+const TEST: &str = "SET";
+
+/// The server that answers OK to everything, until the program ends.
+struct Echo {
+    port: u16,
+    answered: Arc<AtomicU64>,
+}
+
+impl Echo {
+    fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        let answered = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&answered);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let counter = Arc::clone(&counter);
+                // How a connection ends is its client's business.
+                thread::spawn(move || answer(stream, &counter));
+            }
+        });
+        Ok(Self { port, answered })
+    }
+}
+
+fn answer(mut stream: TcpStream, answered: &AtomicU64) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = [0; READ_BYTES];
+    loop {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        // Each request begins with an asterisk, and the test's arguments have none.
+        let requests = buffer[..count].iter().filter(|byte| **byte == b'*').count();
+        stream.write_all(&b"+OK\r\n".repeat(requests))?;
+        answered.fetch_add(requests as u64, Ordering::Relaxed);
+    }
+}
+
+pub fn measure(extent: &Extent) {
+    let servers = [Measured::redist(), Measured::redis().unwrap()];
+    let mut servers = servers.map(|server| {
+        let mut client = server.client();
+        fill_keys(&mut client);
+        (server, client)
+    });
+    let echo = Echo::start().unwrap();
+    let Some(test) = TESTS.iter().find(|test| test.name == TEST) else { return };
+    let length = Duration::from_millis(if extent.quick { 200 } else { 500 });
+    let mut rows = Vec::new();
+    for (threads, connections, pipeline) in POINTS {
+        let point = Point { threads, connections, pipeline };
+        let mut runs: [Vec<Run>; 3] = Default::default();
+        let mut count = point.requests(point.expected_throughput(test), length);
+        // A first round finds out how many requests take how long, and does not count.
+        for round in 0..=ROUNDS {
+            let [ours, theirs] =
+                servers.each_mut().map(|(server, client)| point.run(server, client, test, count));
+            let echoed = point
+                .bench(echo.port, test, count, || echo.answered.load(Ordering::Relaxed) as f64);
+            if round == 0 {
+                count = point.requests(ours.throughput, length);
+                continue;
+            }
+            for (runs, run) in runs.iter_mut().zip([ours, theirs, echoed]) {
+                runs.push(run);
+            }
+        }
+        let of = |runs: &[Run]| {
+            let throughput = runs.iter().map(|run| run.throughput / 1000.0);
+            format!("{:.1}", Spread::of(throughput).median())
+        };
+        let ratio = |first: &[Run], second: &[Run]| {
+            let pairs = first.iter().zip(second);
+            Spread::of(pairs.map(|(first, second)| first.throughput / second.throughput))
+        };
+        let [ours, theirs, echoed] = &runs;
+        let mut row = [threads, connections, pipeline].map(|n| n.to_string()).to_vec();
+        row.extend([of(ours), of(theirs), of(echoed)]);
+        row.extend([ratio(echoed, theirs).to_string(), ratio(ours, echoed).to_string()]);
+        rows.push(row);
+    }
+    println!(
+        "\n{TEST}, 1000 requests in a second, and of a server of this shape that does nothing:\n"
+    );
+    let head = [
+        "`--threads`",
+        "connections",
+        "pipeline",
+        "redist",
+        "Redis",
+        "nothing",
+        "nothing to Redis",
+        "redist to nothing",
+    ];
+    print_table(&head, &rows);
+}
