@@ -44,6 +44,9 @@ struct State {
     sender: Sender,
     /// Whether the postman knows that something waits.
     is_posted: bool,
+    /// Whether the client's own thread waits for room, or for others to have sent. To wake nobody would
+    /// be a system call as well.
+    awaits_drain: bool,
     /// The fewest bytes that were here since somebody looked.
     fewest: usize,
 }
@@ -105,6 +108,13 @@ pub enum Put {
 impl Outbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("appending bytes does not panic")
+    }
+
+    /// Wakes whoever waits for what was sent.
+    fn tell_drained(&self, state: &State) {
+        if state.awaits_drain {
+            self.drained.notify_all();
+        }
     }
 
     /// Sees to it that what waits is sent by somebody.
@@ -195,8 +205,13 @@ impl Outbox {
         let full = |state: &mut State| {
             !state.closed && state.sender != Sender::Nobody && state.len() >= bytes_max
         };
-        let wait = self.drained.wait_timeout_while(self.state(), patience, full);
-        let (mut state, _) = wait.expect("appending bytes does not panic");
+        let mut state = self.state();
+        if full(&mut state) {
+            state.awaits_drain = true;
+            let wait = self.drained.wait_timeout_while(state, patience, full);
+            (state, _) = wait.expect("appending bytes does not panic");
+            state.awaits_drain = false;
+        }
         if state.closed {
             return Put::Closed;
         }
@@ -240,7 +255,7 @@ impl Outbox {
         let mut state = self.state();
         state.has_sent();
         state.sender = Sender::Nobody;
-        self.drained.notify_all();
+        self.tell_drained(&state);
         self.dispatch(state)
     }
 
@@ -251,7 +266,7 @@ impl Outbox {
         state.waiting.append_all(later);
         state.leaving = 0;
         state.sender = Sender::Nobody;
-        self.drained.notify_all();
+        self.tell_drained(&state);
         self.dispatch(state)
     }
 
@@ -265,7 +280,7 @@ impl Outbox {
     pub fn take(&self, into: &mut Outgoing) -> bool {
         let mut state = self.state();
         state.has_sent();
-        self.drained.notify_all();
+        self.tell_drained(&state);
         let waiting = |state: &mut State| {
             let sleeps = state.waiting.is_empty() && !state.closed;
             state.sender = Sender::Courier { sleeps };
@@ -276,7 +291,7 @@ impl Outbox {
         state.give(into);
         if into.is_empty() {
             state.sender = Sender::Nobody;
-            self.drained.notify_all();
+            self.tell_drained(&state);
         }
         !into.is_empty()
     }
@@ -298,6 +313,7 @@ impl Outbox {
         let mut state = self.state();
         state.closed = true;
         self.filled.notify_all();
+        state.awaits_drain = true;
         let is_sent = |state: &mut State| state.sender != Sender::Nobody;
         let wait = self.drained.wait_while(state, is_sent);
         let mut state = wait.expect("appending bytes does not panic");

@@ -89,8 +89,6 @@ impl<'s> Link<'s> {
         if self.out.is_empty() && !self.holding {
             return Ok(());
         }
-        // Before the peer can see the reply, and act on it.
-        self.record.active_ms.set(self.instance.now_ms());
         let peak = self.record.reply_peak_bytes.get().max(self.out.len() as u64);
         self.record.reply_peak_bytes.set(peak);
         self.record.reply_room_bytes.set_count(self.out.capacity());
