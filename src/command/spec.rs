@@ -217,6 +217,13 @@ impl Spec {
         )
     }
 
+    /// Whether it can be part of a transaction. All of its keys are locked then, which is no time to talk to
+    /// another server.
+    pub fn is_for_transactions(&self) -> bool {
+        let talks = matches!(self.handler, Handler::Control(Control::Migrate));
+        !talks && !self.flags.has(Flags::NO_MULTI)
+    }
+
     /// Whether this request of a command that may read or write only reads.
     pub fn only_reads(&self, request: &Request) -> bool {
         let reads = |uses: Vec<KeyUse>| uses.iter().all(|(_, flags)| flags.has(KeyFlags::RO));

@@ -146,7 +146,7 @@ fn admit(
     if client.is_subscriber() && !spec.flags.has(Flags::SUBSCRIBER) {
         return Err(CommandError::subscribed(&found.full_name()));
     }
-    if client.is_queueing() && spec.flags.has(Flags::NO_MULTI) {
+    if client.is_queueing() && !spec.is_for_transactions() {
         return Err(CommandError::NOT_IN_TRANSACTION);
     }
     if instance.scripts.watch.is_on() && !spec.flags.has(Flags::ALLOW_BUSY) {

@@ -59,10 +59,6 @@ pub(super) fn control(
             instance.unwatch(client);
             OK
         }
-        Control::Migrate if client.is_queueing() => {
-            client.fail_queue();
-            CommandError::NOT_IN_TRANSACTION.into()
-        }
         Control::Migrate => migrate::run(instance, client, call),
         Control::Run => run(instance, client, out),
     }
