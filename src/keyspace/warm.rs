@@ -6,20 +6,23 @@
 
 use super::shard::Shard;
 use super::{Keyspace, shard_index};
+use crate::limits;
 use std::array;
 use std::hint::black_box;
 use std::sync::RwLockReadGuard;
 
 impl Keyspace {
-    /// Brings the entries of keys with these hashes, at most `N`, into the processor's cache. Waits for no
-    /// lock, and changes nothing that anybody could see.
-    pub fn warm<const N: usize>(&self, db: usize, hashes: &[u64]) {
-        let shards: [Option<RwLockReadGuard<'_, Shard>>; N] = array::from_fn(|index| {
+    /// Brings the entries of keys with these hashes into the processor's cache, of the first
+    /// [`LOOK_AHEAD_REQUESTS`](limits::LOOK_AHEAD_REQUESTS). Waits for no lock, and changes nothing that
+    /// anybody could see.
+    pub fn warm(&self, db: usize, hashes: &[u64]) {
+        const COUNT: usize = limits::LOOK_AHEAD_REQUESTS;
+        let shards: [Option<RwLockReadGuard<'_, Shard>>; COUNT] = array::from_fn(|index| {
             let hash = hashes.get(index)?;
             self.slots[shard_index(*hash)].shard.try_read().ok()
         });
         // What stands in one pass is waited for together.
-        let entries: [_; N] = array::from_fn(|index| {
+        let entries: [_; COUNT] = array::from_fn(|index| {
             shards[index].as_ref()?.database(db)?.likely_entry(hashes[index])
         });
         for entry in entries.into_iter().flatten() {
@@ -38,10 +41,10 @@ mod tests {
         let keyspace = Keyspace::new(1);
         let hashes = [keyspace.hash(b"a"), keyspace.hash(b"b"), keyspace.hash(b"a")];
         let locked = keyspace.lock_exclusive(&LockPlan::for_hash(hashes[0]));
-        keyspace.warm::<4>(0, &hashes);
-        keyspace.warm::<4>(7, &hashes[1..]);
+        keyspace.warm(0, &hashes);
+        keyspace.warm(7, &hashes[1..]);
         drop(locked);
-        keyspace.warm::<2>(0, &hashes);
+        keyspace.warm(0, &hashes);
         drop(keyspace.lock_exclusive(&LockPlan::All));
     }
 }

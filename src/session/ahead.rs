@@ -36,7 +36,7 @@ impl Ahead {
         // This is about to be read.
         self.left = self.left.saturating_sub(1);
         if key_count > 1 {
-            keyspace.warm::<{ limits::LOOK_AHEAD_REQUESTS }>(db, &hashes[..key_count]);
+            keyspace.warm(db, &hashes[..key_count]);
         }
     }
 }
