@@ -119,20 +119,25 @@ fn target(
     (address, serving)
 }
 
-#[test]
-fn a_key_that_changes_on_its_way_is_sent_again() {
+/// What a target is sent for a key to which somebody does this while it is on its way.
+fn sent_if_meanwhile(line: &'static str, reply: &'static str) -> Vec<Vec<String>> {
     let server = start();
     let address = server.addr();
     let mut client = Client::connect(address);
     client.ask("SET k old");
     let (at, serving) = target(2, move |batch| {
         if batch == 0 {
-            assert_eq!(Client::connect(address).ask("SET k new"), "+OK");
+            assert_eq!(Client::connect(address).ask(line), reply);
         }
     });
     assert_eq!(client.ask(&migrate(at, "k 0 10000")), "+OK");
     assert_eq!(client.ask("EXISTS k"), ":0");
-    let batches = serving.join().unwrap();
+    serving.join().unwrap()
+}
+
+#[test]
+fn a_key_that_changes_on_its_way_is_sent_again() {
+    let batches = sent_if_meanwhile("SET k new", "+OK");
     assert!(
         batches[0][1].contains("'RESTORE' 'k' '0'") && batches[0][1].contains("old"),
         "{batches:?}"
@@ -143,17 +148,7 @@ fn a_key_that_changes_on_its_way_is_sent_again() {
 
 #[test]
 fn a_key_that_is_deleted_on_its_way_is_deleted_there_too() {
-    let server = start();
-    let address = server.addr();
-    let mut client = Client::connect(address);
-    client.ask("SET k v");
-    let (at, serving) = target(2, move |batch| {
-        if batch == 0 {
-            assert_eq!(Client::connect(address).ask("DEL k"), ":1");
-        }
-    });
-    assert_eq!(client.ask(&migrate(at, "k 0 10000")), "+OK");
-    assert_eq!(serving.join().unwrap()[1], ["['DEL' 'k']"]);
+    assert_eq!(sent_if_meanwhile("DEL k", ":1")[1], ["['DEL' 'k']"]);
 }
 
 #[test]

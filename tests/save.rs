@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use support::client::{Client, frame};
+use support::client::{Client, frame, load};
 use support::peer::{Folder, RealRedis};
 use support::program::{Program, command};
 use support::reply::Reply;
@@ -172,13 +172,9 @@ fn a_snapshot_is_one_moment() {
     let server = builder(folder.path()).start().unwrap();
     let mut client = Client::connect(server.addr());
     client.ask("CONFIG SET save \"\"");
-    for chunk in (0..pairs).collect::<Vec<_>>().chunks(1000) {
-        let words = |pair: &usize| format!("MSET first:{pair} 0 second:{pair} 0");
-        let frames =
-            chunk.iter().map(words).flat_map(|line| frame(&line.split(' ').collect::<Vec<_>>()));
-        client.send(&frames.collect::<Vec<u8>>()).unwrap();
-        chunk.iter().for_each(|_| assert_eq!(client.read().unwrap().to_string(), "+OK"));
-    }
+    let pair =
+        |pair| frame(&["MSET", &format!("first:{pair}"), "0", &format!("second:{pair}"), "0"]);
+    load(&mut client, (0..pairs).map(pair));
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for writer in 0..WRITERS {
@@ -229,11 +225,8 @@ fn a_kill_at_any_moment_leaves_a_whole_file() {
         Program::start(command)
     };
     let set_all = |client: &mut Client, value: usize| {
-        let sets: Vec<u8> = (0..KEYS)
-            .flat_map(|key| frame(&["SET".into(), format!("key:{key}"), format!("{value}")]))
-            .collect();
-        client.send(&sets).unwrap();
-        (0..KEYS).for_each(|_| assert_eq!(client.read().unwrap().to_string(), "+OK"));
+        let set = |key| frame(&["SET".into(), format!("key:{key}"), format!("{value}")]);
+        load(client, (0..KEYS).map(set));
     };
     let mut rng = fastrand::Rng::with_seed(1);
     let mut saved = 0;

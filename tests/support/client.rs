@@ -80,3 +80,18 @@ pub fn frame(words: &[impl AsRef<[u8]>]) -> Vec<u8> {
     }
     bytes
 }
+
+/// Sends requests, many at a time, and expects no error in reply.
+pub fn load(client: &mut Client, requests: impl Iterator<Item = Vec<u8>>) {
+    /// Few enough for both sides' socket buffers to hold the replies until they are read.
+    const PIPELINED: usize = 500;
+    let mut requests = requests.peekable();
+    while requests.peek().is_some() {
+        let batch: Vec<Vec<u8>> = requests.by_ref().take(PIPELINED).collect();
+        client.send(&batch.concat()).expect("the server reads");
+        for _ in &batch {
+            let reply = client.read().expect("the server answers").to_string();
+            assert!(!reply.starts_with('-'), "{reply}");
+        }
+    }
+}

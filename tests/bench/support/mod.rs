@@ -5,7 +5,7 @@
 #[path = "../../support/mod.rs"]
 mod tests;
 
-pub use tests::client::{Client, frame};
+pub use tests::client::{Client, frame, load};
 
 use std::net::SocketAddr;
 use tests::peer::RealRedis;
@@ -91,21 +91,6 @@ impl Measured {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
         Some(kilobytes * 1024)
-    }
-}
-
-/// Sends requests, many at a time, and expects no error in reply.
-pub fn load(client: &mut Client, requests: impl Iterator<Item = Vec<u8>>) {
-    /// Few enough for both sides' socket buffers to hold the replies until they are read.
-    const PIPELINED: usize = 500;
-    let mut requests = requests.peekable();
-    while requests.peek().is_some() {
-        let batch: Vec<Vec<u8>> = requests.by_ref().take(PIPELINED).collect();
-        client.send(&batch.concat()).expect("the server reads");
-        for _ in &batch {
-            let reply = client.read().expect("the server answers").to_string();
-            assert!(!reply.starts_with('-'), "{reply}");
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Throughput and latency over threads of the client, connections, pipelines and commands.
 
-use crate::runs::{Point, Run, TESTS, Test, fill_keys};
+use crate::runs::{Point, Run, TESTS, Test, filled};
 use crate::support::{Client, Measured, print_table};
 use crate::{Extent, Spread};
 use std::time::Duration;
@@ -17,11 +17,7 @@ const CORNER_TESTS: [&str; 4] = ["SET", "GET", "ZADD", "LRANGE_100"];
 type Rounds = [Vec<Run>; 2];
 
 pub fn measure(extent: &Extent) {
-    let mut servers = [Measured::redist(), Measured::redis().unwrap()].map(|server| {
-        let mut client = server.client();
-        fill_keys(&mut client);
-        (server, client)
-    });
+    let mut servers = [Measured::redist(), Measured::redis().unwrap()].map(filled);
     let tests: Vec<&Test> = TESTS
         .iter()
         .filter(|test| match &extent.tests[..] {
@@ -83,7 +79,7 @@ fn rounds(
 
 /// Of each round, redist's figure as a multiple of Redis's.
 fn ratios([ours, theirs]: &Rounds, figure: fn(&Run) -> f64) -> Spread {
-    Spread::of(ours.iter().zip(theirs).map(|(ours, theirs)| figure(ours) / figure(theirs)))
+    Spread::of_ratios(ours.iter().map(figure), theirs.iter().map(figure))
 }
 
 const FIGURES: [fn(&Run) -> f64; 4] =

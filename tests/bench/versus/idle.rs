@@ -1,6 +1,6 @@
 //! Ten thousand connections that are held open and silent while others work.
 
-use crate::runs::{Point, TESTS, Test, fill_keys};
+use crate::runs::{Point, TESTS, Test, filled};
 use crate::support::{Client, Measured, print_table};
 use crate::{Extent, Spread};
 use std::time::Duration;
@@ -18,13 +18,8 @@ pub fn measure(extent: &Extent) {
     let connections = wanted.min(descriptors.saturating_sub(200) / 2);
     let directives = [("maxclients", MAXCLIENTS)];
     let mut servers =
-        [Measured::redist_with(&directives), Measured::redis_with(&directives).unwrap()].map(
-            |server| {
-                let mut client = server.client();
-                fill_keys(&mut client);
-                (server, client)
-            },
-        );
+        [Measured::redist_with(&directives), Measured::redis_with(&directives).unwrap()]
+            .map(filled);
     let tests: Vec<&Test> = TESTS.iter().filter(|test| TESTED.contains(&test.name)).collect();
     let length = Duration::from_millis(if extent.quick { 200 } else { 500 });
     let mut rows = Vec::new();
@@ -68,7 +63,7 @@ fn working(
         }
     }
     let [ours, theirs] = &throughput;
-    let ratio = Spread::of(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs));
+    let ratio = Spread::of_ratios(ours.iter().copied(), theirs.iter().copied());
     let median = |runs: &[f64]| {
         let median = Spread::of(runs.iter().copied()).median();
         format!("{:.1}", median / 1000.0)

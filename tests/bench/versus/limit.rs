@@ -1,7 +1,7 @@
 //! What the shape itself allows: a server that also has a blocking thread for each connection, and answers
 //! without looking at what it is asked.
 
-use crate::runs::{Point, Run, TESTS, fill_keys};
+use crate::runs::{Point, Run, TESTS, filled};
 use crate::support::{Measured, print_table};
 use crate::{Extent, Spread};
 use std::io::{self, Read, Write};
@@ -58,12 +58,7 @@ fn answer(mut stream: TcpStream, answered: &AtomicU64) -> io::Result<()> {
 }
 
 pub fn measure(extent: &Extent) {
-    let servers = [Measured::redist(), Measured::redis().unwrap()];
-    let mut servers = servers.map(|server| {
-        let mut client = server.client();
-        fill_keys(&mut client);
-        (server, client)
-    });
+    let mut servers = [Measured::redist(), Measured::redis().unwrap()].map(filled);
     let echo = Echo::start().unwrap();
     let Some(test) = TESTS.iter().find(|test| test.name == TEST) else { return };
     let length = Duration::from_millis(if extent.quick { 200 } else { 500 });
@@ -86,18 +81,16 @@ pub fn measure(extent: &Extent) {
                 runs.push(run);
             }
         }
-        let of = |runs: &[Run]| {
-            let throughput = runs.iter().map(|run| run.throughput / 1000.0);
-            format!("{:.1}", Spread::of(throughput).median())
-        };
-        let ratio = |first: &[Run], second: &[Run]| {
-            let pairs = first.iter().zip(second);
-            Spread::of(pairs.map(|(first, second)| first.throughput / second.throughput))
-        };
-        let [ours, theirs, echoed] = &runs;
+        let throughputs =
+            runs.map(|runs| runs.iter().map(|run| run.throughput / 1000.0).collect::<Vec<f64>>());
+        let [ours, theirs, echoed] = throughputs.each_ref().map(|runs| runs.iter().copied());
         let mut row = [threads, connections, pipeline].map(|n| n.to_string()).to_vec();
-        row.extend([of(ours), of(theirs), of(echoed)]);
-        row.extend([ratio(echoed, theirs).to_string(), ratio(ours, echoed).to_string()]);
+        row.extend(
+            [&ours, &theirs, &echoed]
+                .map(|runs| format!("{:.1}", Spread::of(runs.clone()).median())),
+        );
+        row.push(Spread::of_ratios(echoed.clone(), theirs).to_string());
+        row.push(Spread::of_ratios(ours, echoed).to_string());
         rows.push(row);
     }
     println!(

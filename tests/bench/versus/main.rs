@@ -72,6 +72,11 @@ impl Spread {
         Self(numbers)
     }
 
+    /// Of each pair, the first as a multiple of the second.
+    fn of_ratios(first: impl Iterator<Item = f64>, second: impl Iterator<Item = f64>) -> Self {
+        Self::of(first.zip(second).map(|(first, second)| first / second))
+    }
+
     fn median(&self) -> f64 {
         self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
     }

@@ -76,10 +76,12 @@ fn fill(client: &mut Client, command: &str, key: &str, count: usize) {
     load(client, requests);
 }
 
-/// The keys that redis-benchmark reads.
-pub fn fill_keys(client: &mut Client) {
+/// A server with the keys that redis-benchmark reads, and a connection to it.
+pub fn filled(server: Measured) -> (Measured, Client) {
+    let mut client = server.client();
     let set = |number: usize| frame(&["SET", &format!("key:{number:012}"), "xxx"]);
-    load(client, (0..RANDOM_KEYS).map(set));
+    load(&mut client, (0..RANDOM_KEYS).map(set));
+    (server, client)
 }
 
 /// What one run found.

@@ -57,7 +57,7 @@ pub fn measure(extent: &Extent) {
         .iter()
         .zip(&seconds)
         .map(|(what, [ours, theirs])| {
-            let ratio = Spread::of(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs));
+            let ratio = Spread::of_ratios(ours.iter().copied(), theirs.iter().copied());
             let median =
                 |times: &[f64]| format!("{:.2}", Spread::of(times.iter().copied()).median());
             vec![(*what).to_owned(), median(ours), median(theirs), ratio.to_string()]
