@@ -82,8 +82,14 @@ fn ratios([ours, theirs]: &Rounds, figure: fn(&Run) -> f64) -> Spread {
     Spread::of_ratios(ours.iter().map(figure), theirs.iter().map(figure))
 }
 
-const FIGURES: [fn(&Run) -> f64; 4] =
-    [|run| run.throughput, |run| run.p50_ms, |run| run.p99_ms, |run| run.user_us];
+const FIGURES: [fn(&Run) -> f64; 3] = [|run| run.throughput, |run| run.p50_ms, |run| run.p99_ms];
+
+/// The same of processor time, over all rounds: a single run is too short for the tick that counts it.
+fn user_ratio(rounds: &Rounds) -> f64 {
+    let [ours, theirs] =
+        rounds.each_ref().map(|runs| runs.iter().map(|run| run.user_us).sum::<f64>());
+    ours / theirs
+}
 
 fn show(point: Point, tests: &[&Test], rounds: &[Rounds]) {
     println!(
@@ -100,6 +106,7 @@ fn show(point: Point, tests: &[&Test], rounds: &[Rounds]) {
             let mut row = vec![test.name.to_owned()];
             row.extend(medians.map(|median| format!("{median:.1}")));
             row.extend(FIGURES.map(|figure| ratios(rounds, figure).to_string()));
+            row.push(format!("{:.2}", user_ratio(rounds)));
             row
         })
         .collect();
@@ -118,10 +125,11 @@ fn show(point: Point, tests: &[&Test], rounds: &[Rounds]) {
 fn summed_up(point: Point, rounds: &[Rounds]) -> Vec<String> {
     let mut row =
         [point.threads, point.connections, point.pipeline].map(|n| n.to_string()).to_vec();
-    row.extend(FIGURES.map(|figure| {
-        let logarithms: f64 =
-            rounds.iter().map(|rounds| ratios(rounds, figure).median().ln()).sum();
+    let mean = |ratio: &dyn Fn(&Rounds) -> f64| {
+        let logarithms: f64 = rounds.iter().map(|rounds| ratio(rounds).ln()).sum();
         format!("{:.2}", (logarithms / rounds.len() as f64).exp())
-    }));
+    };
+    row.extend(FIGURES.map(|figure| mean(&|rounds| ratios(rounds, figure).median())));
+    row.push(mean(&user_ratio));
     row
 }
