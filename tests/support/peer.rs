@@ -80,10 +80,11 @@ impl RealRedis {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let patience = Instant::now() + Duration::from_secs(10);
         while Instant::now() < patience && child.try_wait().is_ok_and(|status| status.is_none()) {
-            if TcpStream::connect(address).is_ok() {
-                // The port may have been somebody else's: only our child tells our child's id.
-                let mut client = Client::connect(address);
-                let info = client.ask("INFO server");
+            // The port may be somebody else's, who may leave at any moment: only our child tells our child's id.
+            let info = TcpStream::connect(address)
+                .and_then(|stream| Client::over(stream).request(&["INFO", "server"]));
+            if let Ok(info) = info {
+                let info = info.to_string();
                 if info.contains(&format!("process_id:{}\\r", child.id()))
                     || info.starts_with("-NOAUTH")
                 {
