@@ -79,6 +79,8 @@ pub struct Request {
     /// Whether commands copy the large arguments that they keep, since somebody wants to see the
     /// request whole afterwards.
     pub whole: bool,
+    /// The hash of its only key, if that was needed before it was read.
+    pub key_hash: Option<u64>,
 }
 
 impl Request {

@@ -5,38 +5,42 @@ use crate::keyspace::Keyspace;
 use crate::limits;
 use crate::protocol::SmallRequest;
 
-/// Which of the requests that are here were looked at already.
+/// The hashes of the keys of requests that are here already.
 #[derive(Default)]
 pub struct Ahead {
-    left: usize,
+    hashes: [Option<u64>; limits::LOOK_AHEAD_REQUESTS],
+    count: usize,
+    next: usize,
 }
 
 impl Ahead {
-    /// Has the keys of the requests in these bytes [brought closer](Keyspace::warm), unless that was done
-    /// before. Called before each request that is here already.
-    pub fn look(&mut self, bytes: &[u8], db: usize, keyspace: &Keyspace) {
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            return;
+    /// The hash of the [only key](crate::command::Keys::only_index) of the request that these bytes begin
+    /// with, as far as a look tells. Called before each request that is here already: every so many have
+    /// their keys [brought closer](Keyspace::warm) together.
+    pub fn look(&mut self, bytes: &[u8], db: usize, keyspace: &Keyspace) -> Option<u64> {
+        if self.next == self.count {
+            self.look_at(bytes, keyspace);
+            let hashes = &self.hashes[..self.count];
+            if hashes.iter().flatten().count() > 1 {
+                keyspace.warm(db, hashes);
+            }
         }
-        let mut hashes = [0; limits::LOOK_AHEAD_REQUESTS];
-        let (mut key_count, mut rest) = (0, bytes);
-        for _ in 0..limits::LOOK_AHEAD_REQUESTS {
-            let Some(mut args) = SmallRequest::begin(rest) else { break };
+        let hash = *self.hashes[..self.count].get(self.next)?;
+        self.next += 1;
+        hash
+    }
+
+    fn look_at(&mut self, mut bytes: &[u8], keyspace: &Keyspace) {
+        (self.count, self.next) = (0, 0);
+        for hash in &mut self.hashes {
+            let Some(mut args) = SmallRequest::begin(bytes) else { break };
             let found = args.next().and_then(find_full_name);
             let index = found.and_then(|found| found.spec.keys.only_index());
-            if let Some(key) = index.and_then(|index| args.nth(index - 1)) {
-                hashes[key_count] = keyspace.hash(key);
-                key_count += 1;
-            }
+            let key = index.and_then(|index| args.nth(index - 1));
+            *hash = key.map(|key| keyspace.hash(key));
             let Some(behind) = args.behind() else { break };
-            rest = behind;
-            self.left += 1;
-        }
-        // This is about to be read.
-        self.left = self.left.saturating_sub(1);
-        if key_count > 1 {
-            keyspace.warm(db, &hashes[..key_count]);
+            bytes = behind;
+            self.count += 1;
         }
     }
 }

@@ -194,9 +194,8 @@ impl<'s, 'e> Session<'s, 'e> {
             if self.client.closing.is_some() {
                 break;
             }
-            if !self.reader.buffer().is_empty() {
+            self.request.key_hash =
                 self.ahead.look(self.reader.buffer(), self.client.db, &self.instance.keyspace);
-            }
         }
         if self.client.closing != Some(Closing::AtOnce) {
             self.reader.get_mut().flush()?;
