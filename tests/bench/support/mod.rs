@@ -8,12 +8,12 @@ mod tests;
 pub use tests::client::{Client, frame, load};
 
 use std::net::SocketAddr;
-use tests::peer::RealRedis;
+use tests::peer::{Folder, RealRedis};
 use tests::program::{Program, command};
 
 /// A folder for a server's files, removed with everything in it.
-pub fn folder() -> tests::peer::Folder {
-    tests::peer::Folder::new()
+pub fn folder() -> Folder {
+    Folder::new()
 }
 
 /// Whether a program can be started; says so if it cannot.
@@ -34,7 +34,7 @@ pub struct Measured {
 
 #[allow(dead_code, reason = "held for what happens when it is dropped")]
 enum Running {
-    Redist(Program),
+    Redist(Program, Folder),
     Redis(RealRedis),
 }
 
@@ -51,9 +51,12 @@ impl Measured {
         for (option, (_, value)) in options.iter().zip(directives) {
             args.extend([option.as_str(), *value]);
         }
-        let program = Program::start(command(&args));
+        let folder = folder();
+        let mut command = command(&args);
+        command.current_dir(folder.path());
+        let program = Program::start(command);
         let (address, process) = (program.address, program.id());
-        Self { name: "redist", address, process, _running: Running::Redist(program) }
+        Self { name: "redist", address, process, _running: Running::Redist(program, folder) }
     }
 
     /// The redis-server that is installed, if one is.
