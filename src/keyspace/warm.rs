@@ -26,7 +26,7 @@ impl Keyspace {
             shards[index].as_ref()?.database(db)?.likely_entry(hashes[index]?)
         });
         for entry in entries.into_iter().flatten() {
-            black_box(entry.key().first());
+            black_box(entry.key().first().copied());
         }
     }
 }
