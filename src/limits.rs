@@ -76,7 +76,7 @@ pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
 pub const RESERVED_FILES: u64 = 32;
 
 /// Requests of a pipeline whose keys are asked for together.
-pub const LOOK_AHEAD_REQUESTS: usize = 16;
+pub const LOOK_AHEAD_REQUESTS: usize = 8;
 /// Shards of the keyspace: 2^SHARD_BITS.
 pub const SHARD_BITS: u32 = 10;
 /// Number of shards of the keyspace.

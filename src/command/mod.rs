@@ -68,5 +68,5 @@ pub use spec::{
     Spec, Wait,
 };
 pub use table::{
-    COMMAND_COUNT, FindError, Found, all, commands, find, find_full_name, subcommands,
+    COMMAND_COUNT, FindError, Found, all, commands, find, find_full_name, find_name, subcommands,
 };

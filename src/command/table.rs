@@ -173,7 +173,8 @@ const fn slot_of(name: &[u8]) -> usize {
     (hash >> 32) as usize % SLOT_COUNT
 }
 
-fn find_name(name: &[u8]) -> Option<Found> {
+/// Finds a command, or the container of some, by its name.
+pub fn find_name(name: &[u8]) -> Option<Found> {
     let mut at = slot_of(name);
     while let Some(Slot { spec, group, id }) = SLOTS[at] {
         if spec.name.as_bytes().eq_ignore_ascii_case(name) {

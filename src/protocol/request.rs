@@ -281,14 +281,15 @@ enum Length {
 /// A length of few digits behind its mark, and what follows its line.
 fn short_length(bytes: &[u8], mark: u8) -> Option<(usize, &[u8])> {
     const DIGITS_MAX: usize = 5;
-    let digits = bytes.strip_prefix(&[mark])?;
+    let (_, mut rest) = bytes.split_first().filter(|(first, _)| **first == mark)?;
     let mut length = 0;
-    for (index, byte) in digits.iter().enumerate().take(DIGITS_MAX + 1) {
-        match byte {
-            b'\r' if index > 0 => return Some((length, digits.get(index + 2..)?)),
+    for count in 0..=DIGITS_MAX {
+        match rest {
+            [b'\r', _, rest @ ..] if count > 0 => return Some((length, rest)),
             // No number begins with a zero but zero.
-            b'0'..=b'9' if index == 0 || length > 0 => {
-                length = length * 10 + usize::from(byte - b'0');
+            [digit @ b'0'..=b'9', behind @ ..] if count == 0 || length > 0 => {
+                length = length * 10 + usize::from(digit - b'0');
+                rest = behind;
             }
             _ => return None,
         }

@@ -1,6 +1,6 @@
 //! What a client has pipelined, looked at before its turn comes.
 
-use crate::command::find_full_name;
+use crate::command::find_name;
 use crate::keyspace::Keyspace;
 use crate::limits;
 use crate::protocol::SmallRequest;
@@ -34,7 +34,7 @@ impl Ahead {
         (self.count, self.next) = (0, 0);
         for hash in &mut self.hashes {
             let Some(mut args) = SmallRequest::begin(bytes) else { break };
-            let found = args.next().and_then(find_full_name);
+            let found = args.next().and_then(find_name);
             let index = found.and_then(|found| found.spec.keys.only_index());
             let key = index.and_then(|index| args.nth(index - 1));
             *hash = key.map(|key| keyspace.hash(key));
