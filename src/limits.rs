@@ -75,8 +75,8 @@ pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
 /// Files that are open besides the clients' sockets, as Redis counts them.
 pub const RESERVED_FILES: u64 = 32;
 
-/// Requests of a pipeline whose keys are asked for together.
-pub const LOOK_AHEAD_REQUESTS: usize = 8;
+/// Keys, of one request or of several in a pipeline, that memory is asked for together.
+pub const WARMED_TOGETHER: usize = 8;
 /// Shards of the keyspace: 2^SHARD_BITS.
 pub const SHARD_BITS: u32 = 10;
 /// Number of shards of the keyspace.

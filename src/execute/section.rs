@@ -204,9 +204,11 @@ fn access_mode(client: &Client, found: Found) -> AccessMode {
     AccessMode { policy, untouched }
 }
 
-/// What a critical section needs locked for a command, and the hash of its first key.
+/// What a critical section needs locked for a command, and the hash of its first key. Of several, the
+/// entries are [brought closer](crate::keyspace::Keyspace::warm), so that the locks are held for less long.
 pub(super) fn lock_plan(
     instance: &Instance,
+    db: usize,
     keys: Keys,
     request: &Request,
 ) -> (LockPlan, Option<(usize, u64)>) {
@@ -226,8 +228,11 @@ pub(super) fn lock_plan(
         first.get_or_insert((index, hash));
         hash
     });
-    let plan = LockPlan::for_hashes(hashes);
-    (plan, first)
+    let hashes: Vec<u64> = hashes.collect();
+    if hashes.len() > 1 {
+        instance.keyspace.warm(db, hashes.iter().copied());
+    }
+    (LockPlan::for_hashes(hashes.into_iter()), first)
 }
 
 /// Counts what happened, frees what was removed, lets the reaper know: all without locks.

@@ -70,7 +70,7 @@ fn watch(instance: &Instance, client: &mut Client, call: &Call<'_>) {
         return;
     }
     let keys = call.found.spec.keys;
-    let (plan, _) = lock_plan(instance, keys, call.request);
+    let (plan, _) = lock_plan(instance, client.db, keys, call.request);
     let mut section = Section::enter(instance, &plan, true);
     let positions = keys.positions(call.request);
     let names = positions.filter_map(|index| call.request.get(index));
@@ -100,7 +100,7 @@ fn run(instance: &Instance, client: &mut Client, out: &mut Vec<u8>) -> Controlle
     let writes = calls.iter().any(|call| call.found.spec.may_write());
     let waits = calls.iter().any(|call| call.found.spec.waits_like_writes());
     let mode = if waits { PauseMode::Writes } else { PauseMode::Everything };
-    let plan = calls.iter().map(|call| plan_inside(instance, call));
+    let plan = calls.iter().map(|call| plan_inside(instance, client.db, call));
     let plan = plan.fold(instance.watch_plan(client), LockPlan::and);
     let has_script = calls.iter().any(|call| is_script(call.found));
     let exclusive = writes || has_script || !client.watched().is_empty();
@@ -137,11 +137,11 @@ fn is_script(found: Found) -> bool {
 }
 
 /// What a queued command needs locked: also what it would otherwise lock by itself, shard by shard.
-fn plan_inside(instance: &Instance, call: &Call<'_>) -> LockPlan {
+fn plan_inside(instance: &Instance, db: usize, call: &Call<'_>) -> LockPlan {
     match call.found.spec.handler {
         _ if call.found.spec.walks() || is_script(call.found) => LockPlan::All,
         Handler::Client(_) | Handler::Control(_) => LockPlan::None,
-        _ => lock_plan(instance, call.found.spec.keys, call.request).0,
+        _ => lock_plan(instance, db, call.found.spec.keys, call.request).0,
     }
 }
 

@@ -12,17 +12,20 @@ use std::hint::black_box;
 use std::sync::RwLockReadGuard;
 
 impl Keyspace {
-    /// Brings the entries of keys with these hashes into the processor's cache, of the first
-    /// [`LOOK_AHEAD_REQUESTS`](limits::LOOK_AHEAD_REQUESTS). Waits for no lock, and changes nothing that
-    /// anybody could see.
-    pub fn warm(&self, db: usize, hashes: &[Option<u64>]) {
-        const COUNT: usize = limits::LOOK_AHEAD_REQUESTS;
-        let shards: [Option<RwLockReadGuard<'_, Shard>>; COUNT] = array::from_fn(|index| {
-            let hash = (*hashes.get(index)?)?;
-            self.slots[shard_index(hash)].shard.try_read().ok()
-        });
+    /// Brings the entries of keys with these hashes into the processor's cache. Waits for no lock, and
+    /// changes nothing that anybody could see.
+    pub fn warm(&self, db: usize, hashes: impl IntoIterator<Item = u64>) {
+        let mut hashes = hashes.into_iter().fuse().peekable();
+        while hashes.peek().is_some() {
+            self.warm_some(db, array::from_fn(|_| hashes.next()));
+        }
+    }
+
+    fn warm_some(&self, db: usize, hashes: [Option<u64>; limits::WARMED_TOGETHER]) {
+        let shards: [Option<RwLockReadGuard<'_, Shard>>; limits::WARMED_TOGETHER] =
+            hashes.map(|hash| self.slots[shard_index(hash?)].shard.try_read().ok());
         // What stands in one pass is waited for together.
-        let entries: [_; COUNT] = array::from_fn(|index| {
+        let entries: [_; limits::WARMED_TOGETHER] = array::from_fn(|index| {
             shards[index].as_ref()?.database(db)?.likely_entry(hashes[index]?)
         });
         for entry in entries.into_iter().flatten() {
@@ -40,12 +43,12 @@ mod tests {
     fn it_passes_over_what_is_locked_or_absent() {
         let keyspace = Keyspace::new(1);
         let hash = keyspace.hash(b"a");
-        let hashes = [Some(hash), None, Some(keyspace.hash(b"b")), Some(hash)];
+        let hashes = [hash, keyspace.hash(b"b"), hash];
         let locked = keyspace.lock_exclusive(&LockPlan::for_hash(hash));
-        keyspace.warm(0, &hashes);
-        keyspace.warm(7, &hashes[1..]);
+        keyspace.warm(0, hashes);
+        keyspace.warm(7, hashes);
         drop(locked);
-        keyspace.warm(0, &hashes);
+        keyspace.warm(0, hashes);
         drop(keyspace.lock_exclusive(&LockPlan::All));
     }
 }

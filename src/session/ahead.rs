@@ -8,7 +8,7 @@ use crate::protocol::SmallRequest;
 /// The hashes of the keys of requests that are here already.
 #[derive(Default)]
 pub struct Ahead {
-    hashes: [Option<u64>; limits::LOOK_AHEAD_REQUESTS],
+    hashes: [Option<u64>; limits::WARMED_TOGETHER],
     count: usize,
     next: usize,
 }
@@ -20,9 +20,9 @@ impl Ahead {
     pub fn look(&mut self, bytes: &[u8], db: usize, keyspace: &Keyspace) -> Option<u64> {
         if self.next == self.count {
             self.look_at(bytes, keyspace);
-            let hashes = &self.hashes[..self.count];
-            if hashes.iter().flatten().count() > 1 {
-                keyspace.warm(db, hashes);
+            let hashes = self.hashes[..self.count].iter().flatten();
+            if hashes.clone().count() > 1 {
+                keyspace.warm(db, hashes.copied());
             }
         }
         let hash = *self.hashes[..self.count].get(self.next)?;
