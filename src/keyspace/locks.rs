@@ -6,7 +6,7 @@ use super::{Key, Keyspace, shard_index};
 use crate::limits;
 use std::mem;
 use std::ops::Deref;
-use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult};
 
 /// Which shards a critical section needs.
 #[derive(Debug, Default, Clone)]
@@ -96,17 +96,22 @@ pub struct Locked<'k> {
 pub(super) const POISONED: &str =
     "a command panicked while it changed this shard; its data cannot be trusted";
 
+/// Whether others may read meanwhile.
+#[derive(Clone, Copy)]
+enum Mode {
+    Shared,
+    Exclusive,
+}
+
 impl Keyspace {
     /// Locks for reading: others may read the same shards meanwhile.
     pub fn lock_shared(&self, plan: &LockPlan) -> Locked<'_> {
-        self.lock(plan, |keyspace, shard| Guard::Shared(keyspace.read_shard(shard)))
+        self.lock(plan, Mode::Shared)
     }
 
     /// Locks for writing: nobody else sees these shards meanwhile.
     pub fn lock_exclusive(&self, plan: &LockPlan) -> Locked<'_> {
-        self.lock(plan, |keyspace, shard| {
-            Guard::Exclusive(keyspace.slots[shard].shard.write().expect(POISONED))
-        })
+        self.lock(plan, Mode::Exclusive)
     }
 
     /// One shard alone, for reading.
@@ -121,19 +126,63 @@ impl Keyspace {
         guard
     }
 
-    fn lock<'k>(
-        &'k self,
-        plan: &LockPlan,
-        lock: impl Fn(&'k Self, usize) -> Guard<'k>,
-    ) -> Locked<'k> {
+    fn guard(&self, shard: usize, mode: Mode) -> Guard<'_> {
+        let lock = &self.slots[shard].shard;
+        match mode {
+            Mode::Shared => Guard::Shared(lock.read().expect(POISONED)),
+            Mode::Exclusive => Guard::Exclusive(lock.write().expect(POISONED)),
+        }
+    }
+
+    /// The same, but `None` rather than waiting.
+    fn try_guard(&self, shard: usize, mode: Mode) -> Option<Guard<'_>> {
+        let lock = &self.slots[shard].shard;
+        match mode {
+            Mode::Shared => unless_busy(lock.try_read()).map(Guard::Shared),
+            Mode::Exclusive => unless_busy(lock.try_write()).map(Guard::Exclusive),
+        }
+    }
+
+    fn lock(&self, plan: &LockPlan, mode: Mode) -> Locked<'_> {
         let guards = match plan {
             LockPlan::None => Guards::None,
-            LockPlan::One(shard) => Guards::One(*shard, lock(self, *shard)),
-            LockPlan::Some(_) | LockPlan::All => {
-                Guards::Some(plan.shards().map(|shard| (shard, lock(self, shard))).collect())
+            LockPlan::One(shard) => Guards::One(*shard, self.guard(*shard, mode)),
+            LockPlan::Some(shards) => Guards::Some(self.guards(shards, mode)),
+            LockPlan::All => {
+                Guards::Some(plan.shards().map(|shard| (shard, self.guard(shard, mode))).collect())
             }
         };
         Locked { keyspace: self, guards }
+    }
+
+    /// Several shards. Who has to wait for one of them holds none of the others meanwhile, or all would
+    /// wait who want any of these; but not for ever, since others may always be faster.
+    fn guards(&self, shards: &[usize], mode: Mode) -> Vec<(usize, Guard<'_>)> {
+        const TRIES: usize = 3;
+        for _ in 0..TRIES {
+            match self.try_guards(shards, mode) {
+                Ok(guards) => return guards,
+                Err(busy) => drop(self.guard(busy, mode)),
+            }
+        }
+        shards.iter().map(|shard| (*shard, self.guard(*shard, mode))).collect()
+    }
+
+    /// The same without waiting; otherwise the first that is locked by somebody else.
+    fn try_guards(&self, shards: &[usize], mode: Mode) -> Result<Vec<(usize, Guard<'_>)>, usize> {
+        let mut guards = Vec::with_capacity(shards.len());
+        for &shard in shards {
+            guards.push((shard, self.try_guard(shard, mode).ok_or(shard)?));
+        }
+        Ok(guards)
+    }
+}
+
+fn unless_busy<G>(result: TryLockResult<G>) -> Option<G> {
+    match result {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::WouldBlock) => None,
+        Err(TryLockError::Poisoned(_)) => panic!("{POISONED}"),
     }
 }
 
@@ -144,11 +193,8 @@ impl<'k> Locked<'k> {
         let missing: Vec<usize> = plan.shards().filter(|shard| !self.holds(*shard)).collect();
         let mut more = Vec::with_capacity(missing.len());
         for shard in missing {
-            match self.keyspace.slots[shard].shard.try_write() {
-                Ok(guard) => more.push((shard, Guard::Exclusive(guard))),
-                Err(TryLockError::WouldBlock) => return false,
-                Err(TryLockError::Poisoned(_)) => panic!("{POISONED}"),
-            }
+            let Some(guard) = self.keyspace.try_guard(shard, Mode::Exclusive) else { return false };
+            more.push((shard, guard));
         }
         if !more.is_empty() {
             let mut guards = match mem::replace(&mut self.guards, Guards::None) {
@@ -328,5 +374,21 @@ impl<'k> Shards<'k> {
         if let Self::Free(keyspace) = self {
             drop(keyspace.lock_shared(&LockPlan::All));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_finds_one_shard_locked_has_let_go_of_the_others() {
+        let keyspace = Keyspace::new(1);
+        let locked = keyspace.lock_shared(&LockPlan::One(5));
+        assert_eq!(keyspace.try_guards(&[3, 5, 7], Mode::Exclusive).err(), Some(5));
+        drop(keyspace.lock_exclusive(&LockPlan::for_shards(vec![7, 3])));
+        assert!(keyspace.try_guards(&[3, 5, 7], Mode::Shared).is_ok());
+        drop(locked);
+        assert!(keyspace.try_guards(&[3, 5, 7], Mode::Exclusive).is_ok());
     }
 }
