@@ -147,31 +147,29 @@ impl Keyspace {
         let guards = match plan {
             LockPlan::None => Guards::None,
             LockPlan::One(shard) => Guards::One(*shard, self.guard(*shard, mode)),
-            LockPlan::Some(shards) => Guards::Some(self.guards(shards, mode)),
-            LockPlan::All => {
-                Guards::Some(plan.shards().map(|shard| (shard, self.guard(shard, mode))).collect())
-            }
+            LockPlan::Some(_) | LockPlan::All => Guards::Some(self.guards(plan, mode)),
         };
         Locked { keyspace: self, guards }
     }
 
     /// Several shards. Who has to wait for one of them holds none of the others meanwhile, or all would
     /// wait who want any of these; but not for ever, since others may always be faster.
-    fn guards(&self, shards: &[usize], mode: Mode) -> Vec<(usize, Guard<'_>)> {
+    fn guards(&self, plan: &LockPlan, mode: Mode) -> Vec<(usize, Guard<'_>)> {
         const TRIES: usize = 3;
         for _ in 0..TRIES {
-            match self.try_guards(shards, mode) {
+            match self.try_guards(plan, mode) {
                 Ok(guards) => return guards,
                 Err(busy) => drop(self.guard(busy, mode)),
             }
         }
-        shards.iter().map(|shard| (*shard, self.guard(*shard, mode))).collect()
+        plan.shards().map(|shard| (shard, self.guard(shard, mode))).collect()
     }
 
     /// The same without waiting; otherwise the first that is locked by somebody else.
-    fn try_guards(&self, shards: &[usize], mode: Mode) -> Result<Vec<(usize, Guard<'_>)>, usize> {
-        let mut guards = Vec::with_capacity(shards.len());
-        for &shard in shards {
+    fn try_guards(&self, plan: &LockPlan, mode: Mode) -> Result<Vec<(usize, Guard<'_>)>, usize> {
+        let shards = plan.shards();
+        let mut guards = Vec::with_capacity(shards.size_hint().0);
+        for shard in shards {
             guards.push((shard, self.try_guard(shard, mode).ok_or(shard)?));
         }
         Ok(guards)
@@ -385,10 +383,12 @@ mod tests {
     fn who_finds_one_shard_locked_has_let_go_of_the_others() {
         let keyspace = Keyspace::new(1);
         let locked = keyspace.lock_shared(&LockPlan::One(5));
-        assert_eq!(keyspace.try_guards(&[3, 5, 7], Mode::Exclusive).err(), Some(5));
-        drop(keyspace.lock_exclusive(&LockPlan::for_shards(vec![7, 3])));
-        assert!(keyspace.try_guards(&[3, 5, 7], Mode::Shared).is_ok());
+        for plan in [LockPlan::for_shards(vec![3, 5, 7]), LockPlan::All] {
+            assert_eq!(keyspace.try_guards(&plan, Mode::Exclusive).err(), Some(5));
+            drop(keyspace.lock_exclusive(&LockPlan::for_shards(vec![3, 7])));
+            assert!(keyspace.try_guards(&plan, Mode::Shared).is_ok());
+        }
         drop(locked);
-        assert!(keyspace.try_guards(&[3, 5, 7], Mode::Exclusive).is_ok());
+        assert!(keyspace.try_guards(&LockPlan::All, Mode::Exclusive).is_ok());
     }
 }
