@@ -58,8 +58,8 @@
 //! was removed is freed, and the reaper hears of a new deadline. Replies are sent when the next read
 //! would block, so a pipeline costs one write. Before it does, one session at a time stays awake for some
 //! microseconds, if nobody else has anything to do: the next request of a lone client then wakes no thread.
-//! Of requests that are here already, memory is asked for the keys of the next sixteen together, since
-//! waiting for it is half of a lookup in a large database.
+//! Memory is asked for several keys together, those of one request or of the next eight that are here
+//! already, before any lock is taken: waiting for it is half of a lookup in a large database.
 //!
 //! # What a key costs
 //!
@@ -74,7 +74,8 @@
 //! - **A command never locks, does I/O, or asks for the time.** What it may touch is the type of its
 //!   handler; time and randomness are arguments; what it changed is recorded by the view.
 //! - **No two critical sections deadlock**: shards are locked in ascending order, and a walk over all
-//!   keys (KEYS, SCAN) holds one lock at a time.
+//!   keys (KEYS, SCAN) holds one lock at a time. Who needs several and finds one of them taken lets go of
+//!   the others while it waits.
 //! - **Nothing large is freed under a lock.** What a write replaces is dropped after its locks.
 //! - **An expired key is absent to everyone at once**, whenever the reaper comes to remove it.
 //! - **A number that a client sends never sizes an allocation**; memory grows with bytes received.

@@ -15,8 +15,18 @@ const ROUNDS: usize = 5;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Threads of the client, connections, pipeline.
-const POINTS: [(usize, usize, usize); 7] =
-    [(1, 1, 1), (1, 50, 1), (2, 8, 1), (2, 50, 1), (2, 200, 1), (1, 50, 16), (1, 50, 100)];
+const POINTS: [(usize, usize, usize); 10] = [
+    (1, 1, 1),
+    (1, 50, 1),
+    (1, 200, 1),
+    (2, 8, 1),
+    (2, 50, 1),
+    (2, 200, 1),
+    (1, 50, 16),
+    (2, 200, 16),
+    (1, 50, 100),
+    (2, 200, 100),
+];
 const TEST: &str = "SET";
 
 /// The server that answers OK to everything, until the program ends.
@@ -81,20 +91,23 @@ pub fn measure(extent: &Extent) {
                 runs.push(run);
             }
         }
-        let throughputs =
-            runs.map(|runs| runs.iter().map(|run| run.throughput / 1000.0).collect::<Vec<f64>>());
+        let figures = |figure: fn(&Run) -> f64| {
+            runs.each_ref().map(|runs| runs.iter().map(figure).collect::<Vec<f64>>())
+        };
+        let medians = |figures: &[Vec<f64>; 3]| {
+            figures.each_ref().map(|figures| Spread::of(figures.iter().copied()).median())
+        };
+        let throughputs = figures(|run| run.throughput / 1000.0);
         let [ours, theirs, echoed] = throughputs.each_ref().map(|runs| runs.iter().copied());
         let mut row = [threads, connections, pipeline].map(|n| n.to_string()).to_vec();
-        row.extend(
-            [&ours, &theirs, &echoed]
-                .map(|runs| format!("{:.1}", Spread::of(runs.clone()).median())),
-        );
+        row.extend(medians(&throughputs).map(|median| format!("{median:.1}")));
         row.push(Spread::of_ratios(echoed.clone(), theirs).to_string());
         row.push(Spread::of_ratios(ours, echoed).to_string());
+        row.extend(medians(&figures(|run| run.p99_ms)).map(|median| format!("{median:.2}")));
         rows.push(row);
     }
     println!(
-        "\n{TEST}, 1000 requests in a second, and of a server of this shape that does nothing:\n"
+        "\n{TEST}, 1000 requests in a second and p99 latency in milliseconds, also of a server of this shape that does nothing:\n"
     );
     let head = [
         "`--threads`",
@@ -105,6 +118,9 @@ pub fn measure(extent: &Extent) {
         "nothing",
         "nothing to Redis",
         "redist to nothing",
+        "p99: redist",
+        "Redis",
+        "nothing",
     ];
     print_table(&head, &rows);
 }
