@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Instant;
 
 /// Does what is asked for, until the server ends.
@@ -178,6 +179,8 @@ fn write(instance: &Instance, settings: &Settings, path: &Path) -> io::Result<u6
     }
     for index in 0..limits::SHARD_COUNT {
         instance.keyspace.take_shard(index);
+        // Whoever has something to do for a client goes first.
+        thread::yield_now();
         let sections =
             std::mem::take(&mut *encoder.sections.lock().expect("moving a section does not panic"));
         for section in sections {
