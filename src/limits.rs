@@ -35,6 +35,9 @@ pub const GLANCE_BYTES_MAX: usize = 1024 * 1024;
 pub const VIGIL_US_MAX: u64 = 50;
 /// How many reads it sleeps through at most before it tries that again after it was in vain.
 pub const VIGIL_PENALTY_READS_MAX: u32 = 255;
+/// How many others may be woken between two reads of a session that stays awake: a lone client has one
+/// connection in use, or two.
+pub const VIGIL_OTHERS_MAX: u32 = 1;
 /// How long a sleeping client's connection goes without a look whether the peer is still there.
 pub const HANG_UP_LOOK_MS: u64 = 500;
 /// What others send may wait up to this where `client-output-buffer-limit` sets no limit, as for a

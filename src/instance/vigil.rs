@@ -36,6 +36,11 @@ impl Vigil {
         (!taken).then(|| watch(self.woken.load(Ordering::Relaxed)))
     }
 
+    /// How many sessions have been woken so far; it wraps around.
+    pub fn woken_count(&self) -> u32 {
+        self.woken.load(Ordering::Relaxed)
+    }
+
     /// Says that a session was asleep and has something to do: nobody is to be in its way.
     pub fn has_woken(&self) {
         self.woken.fetch_add(1, Ordering::Relaxed);
@@ -58,21 +63,34 @@ impl Drop for Watch<'_> {
 
 /// Whether staying awake has been worth it for one session. Where a client's next request takes longer
 /// to come, because it thinks or has many others to serve, watching for it only delays the others: so
-/// every time in vain is followed by twice as many reads without.
+/// every time in vain is followed by twice as many reads without. Nor is it worth it in company: where others
+/// are served between any two requests of a client, one of them would wait for a time slice.
 #[derive(Debug, Default)]
 pub struct Habit {
     /// How often not to stay awake after the next time in vain.
     penalty_reads: u32,
     /// How often still not.
     asleep_reads: u32,
+    /// How many sessions had been woken by the last read.
+    woken_before: u32,
 }
 
 impl Habit {
-    /// Whether to try to stay awake for the next read.
-    pub fn is_worth_a_try(&mut self) -> bool {
+    /// Whether to try to stay awake for the next read, when so many sessions have been woken.
+    pub fn is_worth_a_try(&mut self, woken_count: u32) -> bool {
+        let others = woken_count.wrapping_sub(self.woken_before);
+        self.woken_before = woken_count;
+        if others > limits::VIGIL_OTHERS_MAX {
+            return false;
+        }
         let is_worth = self.asleep_reads == 0;
         self.asleep_reads = self.asleep_reads.saturating_sub(1);
         is_worth
+    }
+
+    /// Learns that this session itself was woken.
+    pub fn was_woken(&mut self) {
+        self.woken_before = self.woken_before.wrapping_add(1);
     }
 
     /// Learns whether input came while awake.
@@ -111,7 +129,7 @@ mod tests {
         let mut tries_of = |came: bool| {
             (0..1000)
                 .filter(|_| {
-                    let tries = habit.is_worth_a_try();
+                    let tries = habit.is_worth_a_try(0);
                     if tries {
                         habit.learn(came);
                     }
@@ -123,5 +141,17 @@ mod tests {
         // Once it was worth it, it is so until it is not.
         assert!(tries_of(true) > 700);
         assert!(tries_of(false) < 15);
+    }
+
+    #[test]
+    fn who_has_company_goes_to_sleep() {
+        let mut habit = Habit::default();
+        assert!(!habit.is_worth_a_try(10));
+        assert!(habit.is_worth_a_try(11));
+        assert!(!habit.is_worth_a_try(13));
+        // Nobody is company to himself.
+        habit.was_woken();
+        habit.was_woken();
+        assert!(habit.is_worth_a_try(15));
     }
 }

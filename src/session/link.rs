@@ -281,7 +281,7 @@ impl Read for Link<'_> {
         if count > 0 {
             return Ok(count);
         }
-        if self.habit.is_worth_a_try()
+        if self.habit.is_worth_a_try(self.instance.vigil.woken_count())
             && let Some(watch) = self.instance.vigil.keep()
         {
             let input = self.socket.read_awake(into, &watch)?;
@@ -295,6 +295,7 @@ impl Read for Link<'_> {
             match (&self.socket.stream).read(into) {
                 Ok(count) => {
                     self.instance.vigil.has_woken();
+                    self.habit.was_woken();
                     self.received(count);
                     return Ok(count);
                 }
