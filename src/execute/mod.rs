@@ -273,7 +273,7 @@ fn look(
 ) -> Performed {
     let (plan, known_hash) = match found.spec.handler {
         Handler::Walk(_) | Handler::Client(_) => Default::default(),
-        _ => lock_plan(instance, client.db, found.spec.keys, request),
+        _ => lock_plan(instance, Some(client.db), found.spec.keys, request),
     };
     let mut call = Call { found, request, known_hash };
     let mut section = Section::enter(instance, &plan, false);
@@ -296,7 +296,7 @@ fn change(
     request: &mut Request,
     out: &mut Vec<u8>,
 ) -> Option<bool> {
-    let (plan, known_hash) = lock_plan(instance, client.db, found.spec.keys, request);
+    let (plan, known_hash) = lock_plan(instance, Some(client.db), found.spec.keys, request);
     let mut call = Call { found, request, known_hash };
     let section = Section::enter(instance, &plan, true);
     // Whoever paused writes while we waited for the locks has been told that none runs.

@@ -204,11 +204,12 @@ fn access_mode(client: &Client, found: Found) -> AccessMode {
     AccessMode { policy, untouched }
 }
 
-/// What a critical section needs locked for a command, and the hash of its first key. Of several, the
-/// entries are [brought closer](crate::keyspace::Keyspace::warm), so that the locks are held for less long.
+/// What a critical section needs locked for a command, and the hash of its first key. The entries of several
+/// keys are [brought closer](crate::keyspace::Keyspace::warm) if their database is given, so that locks that
+/// are about to be taken are held for less long.
 pub(super) fn lock_plan(
     instance: &Instance,
-    db: usize,
+    warmed_db: Option<usize>,
     keys: Keys,
     request: &Request,
 ) -> (LockPlan, Option<(usize, u64)>) {
@@ -228,11 +229,16 @@ pub(super) fn lock_plan(
         first.get_or_insert((index, hash));
         hash
     });
-    let hashes: Vec<u64> = hashes.collect();
-    if hashes.len() > 1 {
-        instance.keyspace.warm(db, hashes.iter().copied());
-    }
-    (LockPlan::for_hashes(hashes.into_iter()), first)
+    let plan = if hashes.len() > 1 {
+        let hashes: Vec<u64> = hashes.collect();
+        if let Some(db) = warmed_db {
+            instance.keyspace.warm(db, hashes.iter().copied());
+        }
+        LockPlan::for_hashes(hashes.into_iter())
+    } else {
+        LockPlan::for_hashes(hashes)
+    };
+    (plan, first)
 }
 
 /// Counts what happened, frees what was removed, lets the reaper know: all without locks.

@@ -70,7 +70,7 @@ fn watch(instance: &Instance, client: &mut Client, call: &Call<'_>) {
         return;
     }
     let keys = call.found.spec.keys;
-    let (plan, _) = lock_plan(instance, client.db, keys, call.request);
+    let (plan, _) = lock_plan(instance, Some(client.db), keys, call.request);
     let mut section = Section::enter(instance, &plan, true);
     let positions = keys.positions(call.request);
     let names = positions.filter_map(|index| call.request.get(index));
@@ -141,7 +141,7 @@ fn plan_inside(instance: &Instance, db: usize, call: &Call<'_>) -> LockPlan {
     match call.found.spec.handler {
         _ if call.found.spec.walks() || is_script(call.found) => LockPlan::All,
         Handler::Client(_) | Handler::Control(_) => LockPlan::None,
-        _ => lock_plan(instance, db, call.found.spec.keys, call.request).0,
+        _ => lock_plan(instance, Some(db), call.found.spec.keys, call.request).0,
     }
 }
 

@@ -163,7 +163,7 @@ fn serve_client(section: &mut Section<'_>, effects: &mut Effects, record: &Share
     let Ok(found) = command::find(&call.request) else {
         unreachable!("it was found when its client sent it");
     };
-    let (plan, _) = lock_plan(instance, call.db, found.spec.keys, &call.request);
+    let (plan, _) = lock_plan(instance, None, found.spec.keys, &call.request);
     let served = if record.is_closing() || record.has_hung_up() {
         // What it would get would be lost.
         Served::Passed
