@@ -159,15 +159,12 @@ const fn slot_of(name: &[u8]) -> usize {
     const CASELESS: u64 = 0xdfdf_dfdf_dfdf_dfdf;
     /// Spreads over all bits what differs in some (Fibonacci hashing).
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let ends = match name.len() {
-        0 => 0,
-        1..4 => u32::from_le_bytes([name[0], name[name.len() / 2], name[name.len() - 1], 0]) as u64,
-        _ => match (name.first_chunk(), name.last_chunk()) {
-            (Some(first), Some(last)) => {
-                (u32::from_le_bytes(*first) as u64) << 32 | u32::from_le_bytes(*last) as u64
-            }
-            _ => 0,
-        },
+    let ends = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => {
+            (u32::from_le_bytes(*first) as u64) << 32 | u32::from_le_bytes(*last) as u64
+        }
+        _ if name.is_empty() => 0,
+        _ => u32::from_le_bytes([name[0], name[name.len() / 2], name[name.len() - 1], 0]) as u64,
     };
     let hash = ((ends & CASELESS) ^ name.len() as u64).wrapping_mul(SPREAD);
     (hash >> 32) as usize % SLOT_COUNT

@@ -33,7 +33,7 @@ impl Vigil {
         // The load alone lets the many who come in vain share the cache line.
         let taken = self.kept.load(Ordering::Relaxed) || self.kept.swap(true, Ordering::Relaxed);
         let watch = |woken_before| Watch { vigil: self, began: Instant::now(), woken_before };
-        (!taken).then(|| watch(self.woken.load(Ordering::Relaxed)))
+        (!taken).then(|| watch(self.woken_count()))
     }
 
     /// How many sessions have been woken so far; it wraps around.
@@ -50,8 +50,7 @@ impl Vigil {
 impl Watch<'_> {
     /// Whether it is time to go to sleep.
     pub fn is_over(&self) -> bool {
-        self.vigil.woken.load(Ordering::Relaxed) != self.woken_before
-            || self.began.elapsed() >= LENGTH_MAX
+        self.vigil.woken_count() != self.woken_before || self.began.elapsed() >= LENGTH_MAX
     }
 }
 
@@ -88,7 +87,7 @@ impl Habit {
         is_worth
     }
 
-    /// Learns that this session itself was woken.
+    /// Counts its own waking, which is no company.
     pub fn was_woken(&mut self) {
         self.woken_before = self.woken_before.wrapping_add(1);
     }

@@ -127,10 +127,9 @@ impl Keyspace {
     }
 
     fn guard(&self, shard: usize, mode: Mode) -> Guard<'_> {
-        let lock = &self.slots[shard].shard;
         match mode {
-            Mode::Shared => Guard::Shared(lock.read().expect(POISONED)),
-            Mode::Exclusive => Guard::Exclusive(lock.write().expect(POISONED)),
+            Mode::Shared => Guard::Shared(self.read_shard(shard)),
+            Mode::Exclusive => Guard::Exclusive(self.slots[shard].shard.write().expect(POISONED)),
         }
     }
 

@@ -107,7 +107,8 @@ pub fn measure(extent: &Extent) {
         rows.push(row);
     }
     println!(
-        "\n{TEST}, 1000 requests in a second and p99 latency in milliseconds, also of a server of this shape that does nothing:\n"
+        "\n{TEST}, 1000 requests in a second and p99 latency in milliseconds, also of a server of this shape \
+         that does nothing:\n"
     );
     let head = [
         "`--threads`",
