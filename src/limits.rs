@@ -80,6 +80,12 @@ pub const RESERVED_FILES: u64 = 32;
 
 /// Keys, of one request or of several in a pipeline, that memory is asked for together.
 pub const WARMED_TOGETHER: usize = 8;
+/// Requests of one pipeline that are run together.
+pub const BATCH_REQUESTS_MAX: usize = 8;
+/// The longest request that is run together with one before it.
+pub const BATCHED_BYTES_MAX: usize = 2 * 1024;
+/// How long one critical section of theirs goes on before another may begin.
+pub const BATCH_SECTION_US_MAX: u64 = 20;
 /// Shards of the keyspace: 2^SHARD_BITS.
 pub const SHARD_BITS: u32 = 10;
 /// Number of shards of the keyspace.

@@ -4,6 +4,7 @@
 //! EXEC. In the same section those are served who wait for what it made ready.
 
 mod account;
+mod batch;
 mod migrate;
 mod refusal;
 mod script;
@@ -16,6 +17,7 @@ use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, PauseMode};
 use crate::protocol::{Reply, Request, encode, encode_error};
 use account::{Source, account, show};
+pub use batch::Batch;
 use refusal::{find, refuse};
 use section::{Call, Performed, Section, handler_for, lock_plan, reap_seen, settle};
 use std::panic::{self, AssertUnwindSafe};
@@ -34,21 +36,26 @@ pub enum Execution {
     AfterReplies,
 }
 
-/// Runs one request of a client and appends its reply to `out`.
+/// Runs the first request of a batch, and those behind it that go with it, and appends their replies to `out`.
 ///
 /// A handler that panics ends its own connection only, unless it was in the middle of a change: then
 /// the server stops rather than serve half of it.
 pub fn execute(
     instance: &Instance,
     client: &mut Client,
-    request: &mut Request,
+    batch: &mut Batch,
     out: &mut Vec<u8>,
 ) -> Execution {
     client.unsent_bytes = out.len();
-    let execution =
-        contain(instance, client, out, |client, out| dispatch(instance, client, request, out));
+    let execution = contain(instance, client, out, |client, out| {
+        if batch.run(instance, client, out) {
+            Execution::Done
+        } else {
+            dispatch(instance, client, batch.first(), out)
+        }
+    });
     if client.caching_given && execution == Execution::Done {
-        forget_caching(client, request);
+        forget_caching(client, batch.first());
     }
     execution
 }
@@ -77,6 +84,9 @@ fn contain(
         instance
             .stop
             .fail("a command panicked while it changed data, which can no longer be trusted");
+    } else {
+        // Others of its batch may have run before it.
+        settle(instance, client);
     }
     Execution::Done
 }

@@ -216,8 +216,7 @@ pub(super) fn lock_plan(
     if let Some((index, key)) =
         keys.only_index().and_then(|index| Some((index, request.get(index)?)))
     {
-        let hash = request.key_hash.unwrap_or_else(|| instance.keyspace.hash(key));
-        debug_assert_eq!(hash, instance.keyspace.hash(key), "it is of another key");
+        let hash = instance.keyspace.hash(key);
         return (LockPlan::for_hash(hash), Some((index, hash)));
     }
     if keys.is_every(request) {

@@ -49,6 +49,11 @@ impl Effects {
         self.changing
     }
 
+    /// Says that the changes under way are complete.
+    pub fn has_changed(&mut self) {
+        self.changing = false;
+    }
+
     /// Frees what was removed and starts a new record.
     pub fn clear(&mut self) {
         // Field by field, since this runs for every command and most of it is empty.

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult};
 
 /// Which shards a critical section needs.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub enum LockPlan {
     /// None: the command touches no key.
     #[default]

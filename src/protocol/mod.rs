@@ -16,7 +16,5 @@ pub use encode::{
 };
 pub use number::{format_double, parse_integer};
 pub use reply::{Outcome, Reply, Shape};
-pub use request::{
-    Arg, Frame, ReadError, Request, RequestLimits, SmallRequest, read_request, split_inline,
-};
+pub use request::{Arg, Frame, ReadError, Request, RequestLimits, read_request, split_inline};
 pub use strings::Strings;

@@ -79,8 +79,6 @@ pub struct Request {
     /// Whether commands copy the large arguments that they keep, since somebody wants to see the
     /// request whole afterwards.
     pub whole: bool,
-    /// The hash of its only key, if that was needed before it was read.
-    pub key_hash: Option<u64>,
 }
 
 impl Request {
@@ -133,15 +131,24 @@ impl Request {
         self.args.push(Arg::Small { start, len: arg.len() });
     }
 
-    /// Takes over a request that is here whole; its length in bytes.
-    fn copy_small(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut args = SmallRequest::begin(bytes)?;
-        args.by_ref().for_each(|arg| self.push(arg));
-        let behind = args.behind();
-        if behind.is_none() {
-            self.clear();
+    /// Takes over the request that these bytes begin with, if all of it is here, its arguments are small and
+    /// it is no longer than `bytes_max`: nearly all are such. Its length in bytes.
+    pub fn copy_small(&mut self, bytes: &[u8], bytes_max: usize) -> Option<usize> {
+        self.clear();
+        self.inline = false;
+        let (count, mut rest) = short_length(bytes, b'*').filter(|(count, _)| *count > 0)?;
+        for _ in 0..count {
+            let (length, behind) = short_length(rest, b'$')?;
+            if length >= limits::LARGE_BULK_BYTES_MIN {
+                return None;
+            }
+            let (arg, behind) = behind.split_at_checked(length)?;
+            self.push(arg);
+            // Redis takes any two bytes for the end of the line.
+            rest = behind.get(2..)?;
         }
-        Some(bytes.len() - behind?.len())
+        let length = bytes.len() - rest.len();
+        (length <= bytes_max).then_some(length)
     }
 
     fn clear(&mut self) {
@@ -153,43 +160,6 @@ impl Request {
         if self.args.capacity() * size_of::<Arg>() > limits::IDLE_BUFFER_BYTES_MAX {
             self.args = Vec::new();
         }
-    }
-}
-
-/// The arguments, all small, of a request at the beginning of some bytes. Nearly all requests are such: who
-/// finds something else there looks closer in another way.
-pub struct SmallRequest<'b> {
-    left: usize,
-    rest: &'b [u8],
-}
-
-impl<'b> SmallRequest<'b> {
-    /// The request that these bytes seem to begin with.
-    pub fn begin(bytes: &'b [u8]) -> Option<Self> {
-        let (left, rest) = short_length(bytes, b'*').filter(|(count, _)| *count > 0)?;
-        Some(Self { left, rest })
-    }
-
-    /// What follows the last argument; `None` if that was not reached.
-    pub fn behind(mut self) -> Option<&'b [u8]> {
-        self.by_ref().for_each(drop);
-        (self.left == 0).then_some(self.rest)
-    }
-}
-
-impl<'b> Iterator for SmallRequest<'b> {
-    type Item = &'b [u8];
-
-    fn next(&mut self) -> Option<&'b [u8]> {
-        let left = self.left.checked_sub(1)?;
-        let (length, rest) = short_length(self.rest, b'$')?;
-        if length >= limits::LARGE_BULK_BYTES_MIN {
-            return None;
-        }
-        let (arg, rest) = rest.split_at_checked(length)?;
-        // Redis takes any two bytes for the end of the line.
-        (self.left, self.rest) = (left, rest.get(2..)?);
-        Some(arg)
     }
 }
 
@@ -240,17 +210,16 @@ pub fn read_request<R: BufRead>(
     request: &mut Request,
     limits: RequestLimits,
 ) -> Result<Frame, ReadError> {
-    request.clear();
     let buffer = reader.fill_buf()?;
     let Some(first) = buffer.first() else { return Ok(Frame::End) };
     // The usual case: all of it is here.
     if limits.authenticated
-        && let Some(bytes) = request.copy_small(buffer)
+        && let Some(bytes) = request.copy_small(buffer, usize::MAX)
     {
-        request.inline = false;
         reader.consume(bytes);
         return Ok(Frame::Request);
     }
+    request.clear();
     request.inline = *first != b'*';
     if request.inline {
         return read_inline(reader, request);

@@ -3,17 +3,15 @@
 //! A session runs on a thread of its own and is the only one that reads from or writes to its
 //! socket, but for the writer thread that it starts itself when others want to send to its client.
 
-mod ahead;
 mod link;
 mod postman;
 
 pub use postman::serve_all as deliver_post;
 
-use crate::execute::{Execution, execute};
+use crate::execute::{Batch, Execution, execute};
 use crate::instance::{Client, ClientRecord, Closing, Instance, ReplyMode, Watch, Wire};
 use crate::limits;
-use crate::protocol::{Frame, ReadError, Request, RequestLimits, read_request};
-use ahead::Ahead;
+use crate::protocol::{Frame, ReadError, RequestLimits, read_request};
 use link::Link;
 use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
 use std::mem;
@@ -143,8 +141,7 @@ struct Session<'s, 'e> {
     instance: &'e Instance,
     client: Client,
     reader: BufReader<Link<'s>>,
-    request: Request,
-    ahead: Ahead,
+    batch: Batch,
     settings_version: u64,
 }
 
@@ -160,8 +157,7 @@ impl<'s, 'e> Session<'s, 'e> {
             instance,
             client,
             reader: BufReader::with_capacity(limits::READ_BUFFER_BYTES, link),
-            request: Request::default(),
-            ahead: Ahead::default(),
+            batch: Batch::default(),
             settings_version,
         }
     }
@@ -178,7 +174,7 @@ impl<'s, 'e> Session<'s, 'e> {
                 bulk_bytes_max: self.client.settings.proto_max_bulk_len,
                 authenticated: !self.client.must_authenticate(),
             };
-            match read_request(&mut self.reader, &mut self.request, limits) {
+            match read_request(&mut self.reader, self.batch.first(), limits) {
                 Ok(Frame::Request) => self.answer()?,
                 Ok(Frame::Empty) => {}
                 Ok(Frame::End) => break,
@@ -194,8 +190,6 @@ impl<'s, 'e> Session<'s, 'e> {
             if self.client.closing.is_some() {
                 break;
             }
-            self.request.key_hash =
-                self.ahead.look(self.reader.buffer(), self.client.db, &self.instance.keyspace);
         }
         if self.client.closing != Some(Closing::AtOnce) {
             self.reader.get_mut().flush()?;
@@ -212,13 +206,15 @@ impl<'s, 'e> Session<'s, 'e> {
         }
     }
 
-    /// Executes the request that was read.
+    /// Executes the request that was read, and those behind it that go with it.
     fn answer(&mut self) -> io::Result<()> {
         let instance = self.instance;
         let _attending = instance.post.attend();
         self.refresh_settings();
-        self.client.record.args_bytes.set_count(self.request.bytes());
-        let replied = self.run_request()?;
+        self.client.record.args_bytes.set_count(self.batch.first().bytes());
+        self.batch.gather(instance, &self.client, self.reader.buffer());
+        let replied = self.run_batch()?;
+        self.reader.consume(self.batch.ran_bytes());
         self.client.record.args_bytes.set(0);
         let read_bytes = self.reader.buffer().len();
         let link = self.reader.get_mut();
@@ -254,13 +250,13 @@ impl<'s, 'e> Session<'s, 'e> {
         Err(io::ErrorKind::ConnectionAborted.into())
     }
 
-    /// Executes the request, after a pause if there is one. Where its reply begins.
-    fn run_request(&mut self) -> io::Result<usize> {
+    /// Executes them, after a pause if there is one. Where the reply begins.
+    fn run_batch(&mut self) -> io::Result<usize> {
         loop {
             self.reader.get_mut().begin_command();
             let out = &mut self.reader.get_mut().out;
             let replied = out.len();
-            match execute(self.instance, &mut self.client, &mut self.request, out) {
+            match execute(self.instance, &mut self.client, &mut self.batch, out) {
                 Execution::Done => return Ok(replied),
                 Execution::AfterReplies => self.reader.get_mut().flush()?,
                 Execution::AfterPause => self.wait_out_pause()?,
