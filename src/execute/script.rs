@@ -1,17 +1,17 @@
 //! Scripts: a list of calls that is made while it runs, as one critical section.
 //!
-//! A script may touch keys that it has not named, so every shard is locked: like in Redis nobody else
-//! changes anything meanwhile. One that cannot write shares the locks with other readers.
+//! What a script touches is locked from then on until it is over, whether it has named it or not: so nothing
+//! that it can see changes meanwhile. One script runs at a time, as in Redis.
 
 use super::account::{Source, show};
 use super::refusal::refuse;
-use super::section::{Call, Performed, Section, settle};
+use super::section::{Call, Performed, Section, plan_inside, settle};
 use super::transaction::Controlled;
 use super::{is_monitored, is_paused, waiting};
 use crate::command::{self, Flags, Found, Handler, ScriptAccess, ScriptName};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, PauseMode};
-use crate::keyspace::LockPlan;
+use crate::keyspace::Mode;
 use crate::limits;
 use crate::protocol::{Protocol, Request, encode, encode_error, parse_integer};
 use crate::script::{Digest, Host, Raised, Run, Script, Words};
@@ -30,10 +30,10 @@ pub(super) fn run(
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
     };
-    let exclusive = !prepared.is_read_only;
-    let section = Section::enter(instance, &LockPlan::All, exclusive);
-    // Whoever paused writes while we waited for the locks has been told that none runs.
-    if exclusive && is_paused(instance, client, PauseMode::Writes) {
+    let mode = if prepared.is_read_only { Mode::Shared } else { Mode::Exclusive };
+    let section = Section::enter_as_needed(instance, mode);
+    // Whoever paused writes while we waited for others has been told that none runs.
+    if mode == Mode::Exclusive && is_paused(instance, client, PauseMode::Writes) {
         return Controlled::AfterPause;
     }
     let (ran, unserved) = section.contain(client, |section, client| {
@@ -49,7 +49,7 @@ pub(super) fn run(
     }
 }
 
-/// The same as one of several commands of a section that has every shard locked exclusively.
+/// The same as one of several commands of a section that has every shard locked.
 pub(super) fn run_inside(
     section: &mut Section<'_>,
     client: &mut Client,
@@ -180,7 +180,9 @@ impl Host for Commands<'_, '_> {
         self.client.protocol = protocol;
         let started = Instant::now();
         let mut reply = Vec::new();
-        let mut call = Call { found, request: &mut request, known_hash: None };
+        let (plan, known_hash) = plan_inside(instance, None, found, &request);
+        self.section.locked.extend(&plan);
+        let mut call = Call { found, request: &mut request, known_hash };
         let succeeded = match self.section.perform(self.client, &mut call, &mut reply) {
             Performed::Answered(succeeded) => succeeded,
             Performed::Waits(wait) => {

@@ -5,8 +5,8 @@ use crate::command::{Args, Attempt, Context, Flags, Found, Handler, Keys, Spec, 
 use crate::error::CommandError;
 use crate::instance::{Client, Instance};
 use crate::keyspace::{
-    AccessMode, AccessPolicy, DueFields, Effects, EventName, LockPlan, Locked, Moment, ReadView,
-    Walk, WriteView,
+    AccessMode, AccessPolicy, DueFields, Effects, EventName, LockPlan, Locked, Mode, Moment,
+    ReadView, Walk, WriteView,
 };
 use crate::protocol::{Protocol, Reply, Request, encode};
 use crate::value::EncodingLimits;
@@ -82,6 +82,12 @@ impl<'i> Section<'i> {
         let keyspace = &instance.keyspace;
         let locked =
             if exclusive { keyspace.lock_exclusive(plan) } else { keyspace.lock_shared(plan) };
+        Self { instance, locked, now_us: instance.clock.now_us() }
+    }
+
+    /// Locks nothing yet: what the commands to come [need](plan_inside) is locked one after the other.
+    pub(super) fn enter_as_needed(instance: &'i Instance, mode: Mode) -> Self {
+        let locked = instance.keyspace.lock_as_needed(mode);
         Self { instance, locked, now_us: instance.clock.now_us() }
     }
 
@@ -238,6 +244,21 @@ pub(super) fn lock_plan(
         LockPlan::for_hashes(hashes)
     };
     (plan, first)
+}
+
+/// What a command needs locked inside a section of several: also what it would otherwise lock by itself,
+/// shard by shard.
+pub(super) fn plan_inside(
+    instance: &Instance,
+    warmed_db: Option<usize>,
+    found: Found,
+    request: &Request,
+) -> (LockPlan, Option<(usize, u64)>) {
+    match found.spec.handler {
+        _ if found.spec.walks() => (LockPlan::All, None),
+        Handler::Client(_) | Handler::Control(_) => (LockPlan::None, None),
+        _ => lock_plan(instance, warmed_db, found.spec.keys, request),
+    }
 }
 
 /// Counts what happened, frees what was removed, lets the reaper know: all without locks.

@@ -1,7 +1,7 @@
 //! MULTI and what belongs to it: commands that are queued and then run as one critical section.
 
 use super::account::{Source, account, show};
-use super::section::{Call, Performed, Section, lock_plan, reap_seen, settle};
+use super::section::{Call, Performed, Section, lock_plan, plan_inside, reap_seen, settle};
 use super::{is_paused, migrate, script, waiting};
 use crate::command::{self, Control, Found, Handler};
 use crate::error::CommandError;
@@ -100,7 +100,7 @@ fn run(instance: &Instance, client: &mut Client, out: &mut Vec<u8>) -> Controlle
     let writes = calls.iter().any(|call| call.found.spec.may_write());
     let waits = calls.iter().any(|call| call.found.spec.waits_like_writes());
     let mode = if waits { PauseMode::Writes } else { PauseMode::Everything };
-    let plan = calls.iter().map(|call| plan_inside(instance, client.db, call));
+    let plan = calls.iter().map(|call| plan_of(instance, client.db, call));
     let plan = plan.fold(instance.watch_plan(client), LockPlan::and);
     let has_script = calls.iter().any(|call| is_script(call.found));
     let exclusive = writes || has_script || !client.watched().is_empty();
@@ -136,12 +136,13 @@ fn is_script(found: Found) -> bool {
     matches!(found.spec.handler, Handler::Control(Control::Script(..)))
 }
 
-/// What a queued command needs locked: also what it would otherwise lock by itself, shard by shard.
-fn plan_inside(instance: &Instance, db: usize, call: &Call<'_>) -> LockPlan {
-    match call.found.spec.handler {
-        _ if call.found.spec.walks() || is_script(call.found) => LockPlan::All,
-        Handler::Client(_) | Handler::Control(_) => LockPlan::None,
-        _ => lock_plan(instance, Some(db), call.found.spec.keys, call.request).0,
+/// What a queued command needs locked.
+fn plan_of(instance: &Instance, db: usize, call: &Call<'_>) -> LockPlan {
+    if is_script(call.found) {
+        // Only who begins with a script may lock more on the way.
+        LockPlan::All
+    } else {
+        plan_inside(instance, Some(db), call.found, call.request).0
     }
 }
 

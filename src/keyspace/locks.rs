@@ -1,4 +1,5 @@
-//! Locking a set of shards, always in ascending order, so that no two critical sections deadlock.
+//! Locking shards so that no two critical sections deadlock: who has to wait for one holds no other
+//! meanwhile, or else has the turn, which one at a time has and which is taken before any lock.
 
 use super::interest::{Wanted, WatchFlag};
 use super::shard::Shard;
@@ -6,7 +7,9 @@ use super::{Key, Keyspace, shard_index};
 use crate::limits;
 use std::mem;
 use std::ops::Deref;
-use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult};
+use std::sync::{
+    Arc, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
+};
 
 /// Which shards a critical section needs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -89,6 +92,9 @@ enum Guards<'k> {
 pub struct Locked<'k> {
     pub(super) keyspace: &'k Keyspace,
     guards: Guards<'k>,
+    mode: Mode,
+    /// Lets this wait for more locks.
+    turn: Option<MutexGuard<'k, ()>>,
 }
 
 /// A lock is poisoned only by a panic in the middle of a change. Serving half a change would be
@@ -97,9 +103,11 @@ pub(super) const POISONED: &str =
     "a command panicked while it changed this shard; its data cannot be trusted";
 
 /// Whether others may read meanwhile.
-#[derive(Clone, Copy)]
-enum Mode {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They may.
     Shared,
+    /// Nobody else sees what is locked.
     Exclusive,
 }
 
@@ -112,6 +120,18 @@ impl Keyspace {
     /// Locks for writing: nobody else sees these shards meanwhile.
     pub fn lock_exclusive(&self, plan: &LockPlan) -> Locked<'_> {
         self.lock(plan, Mode::Exclusive)
+    }
+
+    /// Locks nothing yet, but lets what this gives be [extended](Locked::extend). Waits for others who have
+    /// that.
+    pub fn lock_as_needed(&self, mode: Mode) -> Locked<'_> {
+        let turn = Some(self.turn());
+        Locked { keyspace: self, guards: Guards::Some(Vec::new()), mode, turn }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        // Whoever panicked with it has left nothing behind.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One shard alone, for reading.
@@ -148,7 +168,7 @@ impl Keyspace {
             LockPlan::One(shard) => Guards::One(*shard, self.guard(*shard, mode)),
             LockPlan::Some(_) | LockPlan::All => Guards::Some(self.guards(plan, mode)),
         };
-        Locked { keyspace: self, guards }
+        Locked { keyspace: self, guards, mode, turn: None }
     }
 
     /// Several shards. Who has to wait for one of them holds none of the others meanwhile, or all would
@@ -161,6 +181,7 @@ impl Keyspace {
                 Err(busy) => drop(self.guard(busy, mode)),
             }
         }
+        let _turn = self.turn();
         plan.shards().map(|shard| (shard, self.guard(shard, mode))).collect()
     }
 
@@ -184,14 +205,28 @@ fn unless_busy<G>(result: TryLockResult<G>) -> Option<G> {
 }
 
 impl<'k> Locked<'k> {
-    /// Locks for writing what is missing of a plan, without waiting: whoever holds locks may wait for
-    /// none out of order. `false` if somebody else holds some of it.
+    /// Locks what is missing of a plan, without waiting. `false` if somebody else holds some of it.
     pub fn try_extend(&mut self, plan: &LockPlan) -> bool {
-        let missing: Vec<usize> = plan.shards().filter(|shard| !self.holds(*shard)).collect();
-        let mut more = Vec::with_capacity(missing.len());
-        for shard in missing {
-            let Some(guard) = self.keyspace.try_guard(shard, Mode::Exclusive) else { return false };
-            more.push((shard, guard));
+        let (keyspace, mode) = (self.keyspace, self.mode);
+        self.extend_by(plan, |shard| keyspace.try_guard(shard, mode)).is_some()
+    }
+
+    /// Locks what is missing of a plan. Only where nothing was [locked at first](Keyspace::lock_as_needed).
+    pub fn extend(&mut self, plan: &LockPlan) {
+        let (keyspace, mode) = (self.keyspace, self.mode);
+        let may_wait = self.turn.is_some();
+        let extended = self.extend_by(plan, |shard| may_wait.then(|| keyspace.guard(shard, mode)));
+        extended.expect("whoever has everything locked misses nothing, and others have the turn");
+    }
+
+    fn extend_by(
+        &mut self,
+        plan: &LockPlan,
+        mut guard: impl FnMut(usize) -> Option<Guard<'k>>,
+    ) -> Option<()> {
+        let mut more = Vec::new();
+        for shard in plan.shards().filter(|shard| !self.holds(*shard)) {
+            more.push((shard, guard(shard)?));
         }
         if !more.is_empty() {
             let mut guards = match mem::replace(&mut self.guards, Guards::None) {
@@ -203,7 +238,7 @@ impl<'k> Locked<'k> {
             guards.sort_unstable_by_key(|(shard, _)| *shard);
             self.guards = Guards::Some(guards);
         }
-        true
+        Some(())
     }
 
     fn holds(&self, wanted: usize) -> bool {
@@ -369,7 +404,7 @@ impl<'k> Shards<'k> {
     pub fn wait_for_writes(self) {
         // Whoever holds every lock knows that.
         if let Self::Free(keyspace) = self {
-            drop(keyspace.lock_shared(&LockPlan::All));
+            keyspace.lock_as_needed(Mode::Shared).extend(&LockPlan::All);
         }
     }
 }
@@ -389,5 +424,55 @@ mod tests {
         }
         drop(locked);
         assert!(keyspace.try_guards(&LockPlan::All, Mode::Exclusive).is_ok());
+    }
+
+    #[test]
+    fn who_locks_more_on_the_way_stands_in_nobodys_way_for_ever() {
+        let keyspace = &Keyspace::new(1);
+        let shards = [7, 3, 5, 900, 11];
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                scope.spawn(move || {
+                    let mut rng = fastrand::Rng::with_seed(thread);
+                    for round in 0..500 {
+                        let mode = if round % 3 == 0 { Mode::Shared } else { Mode::Exclusive };
+                        let mut locked = keyspace.lock_as_needed(mode);
+                        let mut order = shards;
+                        rng.shuffle(&mut order);
+                        for shard in order {
+                            locked.extend(&LockPlan::One(shard));
+                            assert!(locked.holds(shard));
+                        }
+                        if round % 50 == 0 {
+                            locked.extend(&LockPlan::All);
+                            assert!(matches!(locked.shards(), Shards::Held(_)));
+                        }
+                    }
+                });
+                scope.spawn(move || {
+                    for round in 0..500 {
+                        let plan = match round % 100 {
+                            0 => LockPlan::All,
+                            _ => LockPlan::for_shards(shards.to_vec()),
+                        };
+                        drop(keyspace.lock_exclusive(&plan));
+                        drop(keyspace.lock_shared(&LockPlan::One(5)));
+                        drop(keyspace.lock_exclusive(&LockPlan::One(7)));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn writes_are_over_only_when_nobody_can_lock_more() {
+        let keyspace = &Keyspace::new(1);
+        std::thread::scope(|scope| {
+            let locked = keyspace.lock_as_needed(Mode::Exclusive);
+            let waits = scope.spawn(|| Shards::Free(keyspace).wait_for_writes());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            assert!(!waits.is_finished());
+            drop(locked);
+        });
     }
 }

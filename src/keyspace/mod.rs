@@ -33,7 +33,7 @@ pub use effects::{DueFields, Effects, Freeing, Garbage, KeyName};
 pub use entry::Entry;
 pub use events::{EventName, KeyEvent, Telling, Told};
 pub use interest::{Wanted, WatchFlag};
-pub use locks::{LockPlan, Locked, Shards};
+pub use locks::{LockPlan, Locked, Mode, Shards};
 pub use reap::Due;
 pub use restore::Restored;
 pub use shard::Database;
@@ -46,8 +46,8 @@ use shard::Shard;
 use snapshot::Snapshots;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, RwLock};
 
 /// Every key of every database.
 pub struct Keyspace {
@@ -55,6 +55,8 @@ pub struct Keyspace {
     /// unpredictable to those who have seen some of its output.
     hasher: RandomState,
     slots: Box<[Slot]>,
+    /// Held by whoever waits for locks while they hold some, for which they need no order then.
+    turn: Mutex<()>,
     database_count: usize,
     snapshots: Snapshots,
 }
@@ -77,7 +79,13 @@ impl Keyspace {
                 earliest_ms: AtomicU64::new(u64::MAX),
             })
             .collect();
-        Self { hasher: RandomState::new(), slots, database_count, snapshots: Snapshots::default() }
+        Self {
+            hasher: RandomState::new(),
+            slots,
+            turn: Mutex::default(),
+            database_count,
+            snapshots: Snapshots::default(),
+        }
     }
 
     /// How many databases there are; SELECT takes indexes below this.
