@@ -72,20 +72,31 @@ const KEYS: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 fn keys_that_are_written_together_are_read_together() {
     let _together = watch::together();
     let server = start(Settings::default());
-    clients(server.addr(), 6, |number, client| {
+    clients(server.addr(), 10, |number, client| {
+        const WRITE: &str = "for i = 2, #ARGV do redis.call('SET', ARGV[i], ARGV[1]) end";
+        const READ: &str =
+            "local r = {} for i = 1, #ARGV do r[i] = redis.call('GET', ARGV[i]) end return r";
         let mut keys = KEYS;
-        keys.rotate_left(number);
+        keys.rotate_left(number % KEYS.len());
         if number % 4 >= 2 {
             keys.reverse();
         }
         for round in 0..500 {
-            if number % 2 == 0 {
-                let value = format!("{number}-{round}");
+            let value = format!("{number}-{round}");
+            if number == 6 {
+                let words = [&["EVAL", WRITE, "0", &value], &keys[..]].concat();
+                assert_eq!(client.request(&words).unwrap().to_string(), "$-1");
+            } else if number % 2 == 0 {
                 let pairs: Vec<&str> = keys.iter().flat_map(|key| [*key, &value]).collect();
                 let words = [&["MSET"], &pairs[..]].concat();
                 assert_eq!(client.request(&words).unwrap().to_string(), "+OK");
             } else {
-                let words = [&["MGET"], &keys[..]].concat();
+                let read: &[&str] = match number {
+                    7 => &["EVAL", READ, "0"],
+                    9 => &["EVAL_RO", READ, "0"],
+                    _ => &["MGET"],
+                };
+                let words = [read, &keys[..]].concat();
                 let Reply::Array(values) = client.request(&words).unwrap() else {
                     panic!("an array")
                 };
