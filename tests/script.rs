@@ -80,12 +80,37 @@ fn no_script_brings_the_server_down() {
             "local function f() return coroutine.wrap(function() return f() end)() end return f()",
             "C stack overflow",
         ),
+        (
+            "local t = {} for i = 1, 3000 do t[i] = i % 100 end \
+             local function f() table.sort(t, function(a, b) f() return a < b end) end f()",
+            "C stack overflow",
+        ),
+        (
+            "local m = {} m.__tostring = function() return tostring(setmetatable({}, m)) end \
+             return tostring(setmetatable({}, m))",
+            "C stack overflow",
+        ),
+        (
+            "local m = {} m.__index = function() return setmetatable({}, m).x end \
+             return setmetatable({}, m).x",
+            "C stack overflow",
+        ),
     ] {
         let reply = eval(&mut client, script);
         assert!(reply.contains(error), "{script}: {}", &reply[..reply.len().min(200)]);
         assert_eq!(eval(&mut client, "return 1"), ":1", "{script}");
     }
     assert_eq!(eval(&mut client, "return string.rep('', 1e15)"), "''");
+    // What takes much stack and ends all the same.
+    for script in [
+        "return (string.find('aaaaaaaaa', string.rep('a?', 2000)))",
+        "local n = 0 for _ in string.gmatch(string.rep('a', 2500), string.rep('a?', 2000)) do n = n + 1 end return n - 2",
+        "local function f(n) local r string.gsub('a', string.rep('a?', 200), function() r = n > 0 and f(n - 1) or 1 end, 1) \
+         return r end return f(150)",
+        "local t = {} for i = 1, 900 do t = {t} end return cjson.decode(cjson.encode({1, t}))[1]",
+    ] {
+        assert_eq!(eval(&mut client, script), ":1", "{script}");
+    }
     stop(server);
 }
 

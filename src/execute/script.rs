@@ -12,9 +12,8 @@ use crate::command::{self, Flags, Found, Handler, ScriptAccess, ScriptName};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, PauseMode};
 use crate::keyspace::Mode;
-use crate::limits;
 use crate::protocol::{Protocol, Request, encode, encode_error, parse_integer};
-use crate::script::{Digest, Host, Raised, Run, Script, Words};
+use crate::script::{Digest, Host, Raised, Run, Script, Words, with_room};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -132,8 +131,7 @@ fn perform(
         run: Arc::clone(&run),
         is_read_only: prepared.is_read_only,
     };
-    // A worker's own stack is too small for what Lua's library may need.
-    let ran = stacker::grow(limits::SCRIPT_STACK_BYTES, || {
+    let ran = with_room(|| {
         instance.scripts.run(&prepared.script, words, &run, &mut commands, (protocol, out))
     });
     (client.protocol, client.may_wait) = (protocol, may_wait);

@@ -6,14 +6,14 @@ use super::random::Random;
 use super::source::{Digest, Script};
 use super::watch::{Run, Watch};
 use super::write::Dialect;
-use super::{PRELUDE_NAME, SCRIPT_NAME, libraries, read, redis, write};
+use super::{PRELUDE_NAME, SCRIPT_NAME, libraries, read, redis, room, write};
 use crate::error::CommandError;
 use crate::limits;
 use crate::protocol::{Protocol, Request, format_double};
 use mlua::chunk::ChunkMode;
 use mlua::{
     Error, Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value,
-    VmState,
+    Variadic, VmState,
 };
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -44,11 +44,10 @@ const PRELUDE: &str = include_str!("prelude.lua");
 pub struct Interpreter {
     lua: Lua,
     compiled: HashMap<Digest, Function>,
-    /// What stands for the names of global variables.
-    globals: Table,
-    redis: Table,
     run: Function,
-    is_clean: Function,
+    run_with: Function,
+    /// Whether the last script has left nothing behind.
+    is_clean: bool,
     shared: Arc<Shared>,
 }
 
@@ -103,12 +102,13 @@ impl Interpreter {
         // A panic in a function of ours is our mistake: no script is to catch it.
         let options = LuaOptions::new().catch_rust_panics(true);
         let lua = Lua::new_with(libraries, options)?;
-        lua.set_memory_limit(limits::SCRIPT_MEMORY_BYTES_MAX)?;
         let shared = Arc::new(Shared::default());
         let native = lua.create_table()?;
         native.raw_set("plain", lua.create_function(plain)?)?;
         native.raw_set("place", lua.create_function(place)?)?;
         native.raw_set("pattern_bytes_max", limits::PATTERN_BYTES_MAX)?;
+        native.raw_set("short_pattern_bytes_max", limits::SHORT_PATTERN_BYTES_MAX)?;
+        room::add(&lua, &native)?;
         redis::add_random(&lua, &native, &shared)?;
         native.raw_set("redis", redis::table(&lua, &shared)?)?;
         native.raw_set("libraries", libraries::all(&lua)?)?;
@@ -118,10 +118,9 @@ impl Interpreter {
         watch_instructions(&lua, watch, &shared)?;
         Ok(Self {
             compiled: HashMap::new(),
-            globals: made.raw_get("real")?,
-            redis: made.raw_get("redis")?,
             run: made.raw_get("run")?,
-            is_clean: made.raw_get("is_clean")?,
+            run_with: made.raw_get("run_with")?,
+            is_clean: true,
             lua,
             shared,
         })
@@ -138,7 +137,7 @@ impl Interpreter {
             return Ok(function.clone());
         }
         let chunk = self.lua.load(script.lua()).set_name(SCRIPT_NAME).set_mode(ChunkMode::Text);
-        let function = chunk.into_function().map_err(|error| {
+        let function = within_limit(&self.lua, || chunk.into_function()).map_err(|error| {
             let text = match &error {
                 Error::SyntaxError { message, .. } => message.clone(),
                 other => other.to_string(),
@@ -187,21 +186,20 @@ impl Interpreter {
         !run.is_killed()
             && self.compiled.len() < limits::COMPILED_SCRIPTS_MAX
             && self.lua.used_memory() < limits::IDLE_INTERPRETER_BYTES_MAX
-            && self.is_clean.call(()).unwrap_or(false)
+            && self.is_clean
     }
 
     fn call(
-        &self,
+        &mut self,
         function: &Function,
         words: Words<'_>,
         host: &mut dyn Host,
         (protocol, out): (Protocol, &mut Vec<u8>),
     ) -> mlua::Result<Result<(), Caught>> {
+        self.is_clean = false;
         let lua = &self.lua;
-        self.globals.raw_set("KEYS", list(lua, words.keys)?)?;
-        self.globals.raw_set("ARGV", list(lua, words.args)?)?;
         let (host, shared) = (&RefCell::new(host), &self.shared);
-        let (succeeded, value): (bool, Value) = lua.scope(|scope| {
+        let (succeeded, is_clean, value): (bool, bool, Value) = lua.scope(|scope| {
             let call = scope.create_function(move |lua, args: MultiValue| {
                 match ask(&args, shared.protocol(), host) {
                     Ok(reply) if reply.starts_with(b"-") => {
@@ -222,11 +220,18 @@ impl Interpreter {
                 let admits = host.borrow_mut().admits(&request);
                 admits.ok_or_else(|| reply_error(&CommandError::NO_COMMAND_TO_CHECK))
             })?;
-            self.redis.raw_set("call", call)?;
-            self.redis.raw_set("pcall", pcall)?;
-            self.redis.raw_set("acl_check_cmd", admits)?;
-            self.run.call(function)
+            let Words { keys, args } = words;
+            if keys.len() + args.len() > limits::SCRIPT_WORDS_AT_ONCE_MAX {
+                let (keys, args) = (list(lua, keys)?, list(lua, args)?);
+                let given = (function, call, pcall, admits, keys, args);
+                return within_limit(lua, || self.run.call(given));
+            }
+            let strings = keys.iter().chain(args).map(|word| lua.create_string(word));
+            let strings: Variadic<LuaString> = strings.collect::<mlua::Result<_>>()?;
+            let given = (function, call, pcall, admits, keys.len(), strings);
+            within_limit(lua, || self.run_with.call(given))
         })?;
+        self.is_clean = is_clean;
         if !succeeded {
             return Ok(Err(Caught::of(&value)?));
         }
@@ -283,6 +288,15 @@ fn list(lua: &Lua, words: &[&[u8]]) -> mlua::Result<Table> {
         table.raw_push(lua.create_string(word)?)?;
     }
     Ok(table)
+}
+
+/// Runs what may take as much memory as a client wants. All else is faster without a limit: an allocation of ours
+/// need not be guarded then.
+fn within_limit<R>(lua: &Lua, run: impl FnOnce() -> mlua::Result<R>) -> mlua::Result<R> {
+    lua.set_memory_limit(limits::SCRIPT_MEMORY_BYTES_MAX)?;
+    let result = run();
+    lua.set_memory_limit(0)?;
+    result
 }
 
 /// The text of an error reply.

@@ -12,12 +12,14 @@ mod libraries;
 mod random;
 mod read;
 mod redis;
+mod room;
 mod source;
 mod watch;
 mod write;
 
 pub use host::Host;
 pub use interpreter::{Interpreter, Outcome, Raised, Words};
+pub use room::with_room;
 pub use source::{Digest, Script};
 pub use watch::{KillError, Run, Watch};
 

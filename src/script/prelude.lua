@@ -123,21 +123,66 @@ function redis.debug() end
 
 math.random, math.randomseed = native.random, native.randomseed
 
+-- Runs something that takes much stack on one that has much.
+local function settled(done, ...)
+  if done then return ... end
+  error((...), 0)
+end
+local function on_more(run)
+  return settled(native.on_more(function() return pcall(run) end))
+end
+
 -- Lua matches patterns by recursion, as deep as they are long.
-local function guard(name)
-  local match = string[name]
-  string[name] = function(text, pattern, ...)
-    if type(pattern) == "string" and #pattern > native.pattern_bytes_max then
-      error("pattern too complex", 2)
-    end
-    return match(text, pattern, ...)
+local has_room = native.has_room
+local function is_long(pattern)
+  if type(pattern) ~= "string" or #pattern <= native.short_pattern_bytes_max then return false end
+  if #pattern > native.pattern_bytes_max then error("pattern too complex", 3) end
+  return true
+end
+local function needs_more(pattern)
+  return is_long(pattern) and not has_room(#pattern)
+end
+
+local find, match, gmatch, gsub = string.find, string.match, string.gmatch, string.gsub
+function string.find(...)
+  local text, pattern, start, plain = ...
+  if needs_more(pattern) then
+    return on_more(function() return find(text, pattern, start, plain) end)
+  end
+  return find(...)
+end
+function string.match(...)
+  local text, pattern, start = ...
+  if needs_more(pattern) then
+    return on_more(function() return match(text, pattern, start) end)
+  end
+  return match(...)
+end
+function string.gmatch(...)
+  local _, pattern = ...
+  if not is_long(pattern) then return gmatch(...) end
+  local iterate = gmatch(...)
+  return function()
+    if has_room(#pattern) then return iterate() end
+    return on_more(iterate)
   end
 end
-guard "find"
-guard "match"
-guard "gmatch"
-guard "gfind"
-guard "gsub"
+function string.gsub(...)
+  local text, pattern, by, count = ...
+  local calls = type(by) == "function" or type(by) == "table"
+  if needs_more(pattern) or calls and not has_room(0) then
+    return on_more(function() return gsub(text, pattern, by, count) end)
+  end
+  return gsub(...)
+end
+
+-- It calls itself, and what compares.
+local sort = table.sort
+function table.sort(...)
+  if has_room(0) then return sort(...) end
+  local list, is_less = ...
+  return on_more(function() return sort(list, is_less) end)
+end
 
 -- Nothing many times over is still nothing, but takes long.
 local rep = string.rep
@@ -179,25 +224,40 @@ real._G = globals
 
 local place = native.place
 
+-- An error comes with the place where it was raised.
+local function placed(failure)
+  local source, line = place()
+  failure = plain(failure, line)
+  if type(failure) ~= "table" then failure = { err = "ERR " .. tostring(failure) } end
+  failure.source, failure.line = source, line
+  return failure
+end
+
+-- Whether no script has left anything in what all see.
+local function is_clean()
+  for i = 1, #faces do
+    if next(faces[i]) ~= nil then return false end
+  end
+  return true
+end
+
+-- Runs a script with the functions that run commands. What it comes to stands behind whether it has ended
+-- well and whether another may follow it.
+local function run(script, call, pcall, admits, keys, args)
+  redis.call, redis.pcall, redis.acl_check_cmd = call, pcall, admits
+  real.KEYS, real.ARGV = keys, args
+  local done, value = xpcall(script, placed)
+  return done, is_clean(), value
+end
+
 return {
   globals = globals,
-  real = real,
-  redis = redis,
-  -- Runs a script. An error comes with the place where it was raised.
-  run = function(script)
-    return xpcall(script, function(failure)
-      local source, line = place()
-      failure = plain(failure, line)
-      if type(failure) ~= "table" then failure = { err = "ERR " .. tostring(failure) } end
-      failure.source, failure.line = source, line
-      return failure
-    end)
-  end,
-  -- Whether no script has left anything in what all see.
-  is_clean = function()
-    for i = 1, #faces do
-      if next(faces[i]) ~= nil then return false end
-    end
-    return true
+  run = run,
+  -- The same with the words one by one, the keys first. There may be fewer of them, but it is faster.
+  run_with = function(script, call, pcall, admits, key_count, ...)
+    local keys, args, words = {}, {}, { ... }
+    for i = 1, key_count do keys[i] = words[i] end
+    for i = key_count + 1, #words do args[i - key_count] = words[i] end
+    return run(script, call, pcall, admits, keys, args)
   end,
 }

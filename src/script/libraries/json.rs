@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::script::failure::{bad_argument, text_error};
+use crate::script::with_room;
 use mlua::{LightUserData, Lua, MultiValue, Table, Value};
 use std::ptr;
 
@@ -41,7 +42,7 @@ fn write(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<(), String> {
         Value::Integer(number) => write_number(*number as f64, out)?,
         Value::Number(number) => write_number(*number, out)?,
         Value::String(text) => write_text(&text.as_bytes(), out),
-        Value::Table(table) => write_table(table, depth + 1, out)?,
+        Value::Table(table) => with_room(|| write_table(table, depth + 1, out))?,
         other => {
             return Err(format!("Cannot serialise {}: type not supported", other.type_name()));
         }
@@ -256,8 +257,8 @@ impl Parser<'_> {
             Token::Number(number) => Value::Number(number),
             Token::Boolean(value) => Value::Boolean(value),
             Token::Null => Value::LightUserData(LightUserData(ptr::null_mut())),
-            Token::BeginObject => self.object(depth + 1)?,
-            Token::BeginArray => self.array(depth + 1)?,
+            Token::BeginObject => with_room(|| self.object(depth + 1))?,
+            Token::BeginArray => with_room(|| self.array(depth + 1))?,
             other => return Err(Wrong::expected("value", other, at)),
         })
     }
