@@ -50,6 +50,18 @@ fn read(client: &mut Client) -> String {
 }
 
 #[test]
+fn who_waits_is_served_between_two_requests_of_a_pipeline() {
+    let server = start();
+    let mut waiter = waiting(server.addr(), "BLPOP list 0");
+    let mut pusher = Client::connect(server.addr());
+    let pipeline = ["RPUSH list one", "LLEN list", "RPUSH list two", "LLEN list"];
+    pusher.send(&pipeline.map(words).concat()).unwrap();
+    assert_eq!(pipeline.map(|_| read(&mut pusher)), [":1", ":0", ":1", ":1"]);
+    assert_eq!(read(&mut waiter), "['list' 'one']");
+    stop(server);
+}
+
+#[test]
 fn transfers_that_watch_what_they_change_keep_the_sum() {
     const CLIENTS: usize = 8;
     const ACCOUNTS: usize = 100;

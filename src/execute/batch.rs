@@ -57,7 +57,7 @@ impl Batch {
     pub fn gather(&mut self, instance: &Instance, client: &Client, mut bytes: &[u8]) {
         self.plain.clear();
         self.ran.clear();
-        if !is_usual(instance, client) {
+        if !is_usual(client) || !is_quiet(instance) {
             return;
         }
         self.plain.extend(Plain::new(instance, &mut self.requests[0], 0));
@@ -96,7 +96,7 @@ impl Batch {
         while unserved.is_empty()
             && self.ran.len() < self.plain.len()
             && out.len() <= limits::WRITE_BUFFER_BYTES_MAX
-            && is_usual(instance, client)
+            && is_quiet(instance)
         {
             let ran_count = self.ran.len();
             unserved = self.run_section(instance, client, &mut since, out);
@@ -132,7 +132,7 @@ impl Batch {
         if is_paused(instance, client, pause_mode(first.found.spec)) {
             return Unserved::new();
         }
-        let began = *since;
+        let mut lasted = Duration::ZERO;
         let fits = |plain: &Plain| {
             LockPlan::for_hash(plain.hash) == plan && (first.writes || !plain.writes)
         };
@@ -152,12 +152,12 @@ impl Batch {
                 }
                 client.effects.has_changed();
                 let now = Instant::now();
-                self.ran.push(Ran {
-                    took: now - *since,
-                    succeeded: matches!(performed, Performed::Answered(true)),
-                });
+                let took = now - *since;
                 *since = now;
-                let is_long = now - began > SECTION_TIME_MAX;
+                let succeeded = matches!(performed, Performed::Answered(true));
+                self.ran.push(Ran { took, succeeded });
+                lasted += took;
+                let is_long = lasted > SECTION_TIME_MAX;
                 if is_long || !unserved.is_empty() || out.len() > limits::WRITE_BUFFER_BYTES_MAX {
                     break;
                 }
@@ -171,7 +171,10 @@ const SECTION_TIME_MAX: Duration = Duration::from_micros(limits::BATCH_SECTION_U
 
 impl Plain {
     fn new(instance: &Instance, request: &mut Request, bytes: usize) -> Option<Self> {
-        let found = find_name(request.get(0)?)?;
+        Self::of(find_name(request.get(0)?)?, instance, request, bytes)
+    }
+
+    fn of(found: Found, instance: &Instance, request: &mut Request, bytes: usize) -> Option<Self> {
         let writes = match found.spec.handler {
             Handler::Read(_) => false,
             Handler::Write(_) => true,
@@ -185,19 +188,124 @@ impl Plain {
     }
 }
 
-/// Whether requests of this client about keys are just run: they may, and nobody waits for them, watches
-/// them, or is told of them in turn with their replies.
-fn is_usual(instance: &Instance, client: &Client) -> bool {
-    let may_run = !client.must_authenticate()
-        && !instance.loading.is_on()
-        && !instance.scripts.watch.is_on()
-        && !instance.saving.has_failed()
-        && !is_paused(instance, client, PauseMode::Writes);
-    let is_alone = !client.record.listens()
+/// Whether requests of this client about keys are just run: it may run them, and nobody is told of them in turn
+/// with their replies.
+fn is_usual(client: &Client) -> bool {
+    !client.must_authenticate()
+        && !client.is_queueing()
+        && client.reply_mode == ReplyMode::On
+        && !client.record.listens()
+        && !client.record.monitor.is_on()
         && !client.caches_reads()
         && !client.caching_given
-        && !client.record.monitor.is_on()
+}
+
+/// Whether this holds for all clients just now: commands need not wait, and nobody watches them.
+fn is_quiet(instance: &Instance) -> bool {
+    !instance.loading.is_on()
+        && !instance.scripts.watch.is_on()
+        && !instance.saving.has_failed()
+        && !instance.pause.holds(PauseMode::Writes, || instance.now_ms())
         && instance.monitors.is_empty()
-        && !instance.reaper.is_paused();
-    may_run && is_alone && !client.is_queueing() && client.reply_mode == ReplyMode::On
+        && !instance.reaper.is_paused()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        PANIC_AMID, PANIC_BEFORE, PANIC_IN_READ, READ, WRITE, client, found, request,
+    };
+    use super::super::{Execution, execute};
+    use super::*;
+    use crate::clock::Clock;
+    use crate::command::{COMMAND_COUNT, Spec};
+    use crate::config::Settings;
+    use crate::instance::Closing;
+    use crate::keyspace::Shards;
+
+    fn instance() -> Instance {
+        Instance::new(Settings::default(), Clock::standing_at(1_000), COMMAND_COUNT)
+    }
+
+    /// A batch of rows that the table does not have.
+    fn batch(instance: &Instance, rows: &[&'static Spec]) -> Batch {
+        let mut requests: Vec<Request> = rows.iter().map(|spec| request(spec)).collect();
+        let plain = requests.iter_mut().zip(rows);
+        let plain = plain.map(|(request, spec)| Plain::of(found(spec), instance, request, 1));
+        let plain = plain.collect::<Option<_>>().expect("these are plain");
+        Batch { requests, plain, ran: Vec::new() }
+    }
+
+    #[test]
+    fn plain_requests_run_together_and_others_are_left() {
+        let instance = &instance();
+        let mut client = client(instance);
+        let mut batch = Batch::default();
+        *batch.first() = Request::from_args([&b"SET"[..], b"a", b"1"]);
+        let together = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n";
+        for (behind, is_left) in [
+            (&b"*1\r\n$4\r\nPING\r\n"[..], "is about no key"),
+            (b"GET a\r\n", "was typed"),
+            (b"*2\r\n$3\r\nGET\r\n$1\r\n", "is not here whole"),
+            (b"*1\r\n$3\r\nGET\r\n", "has too few arguments"),
+            (b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n", "is about several keys"),
+        ] {
+            let mut out = Vec::new();
+            batch.gather(instance, &client, &[together, behind].concat());
+            assert_eq!(execute(instance, &mut client, &mut batch, &mut out), Execution::Done);
+            assert_eq!(out, b"+OK\r\n$1\r\n1\r\n:2\r\n", "what {is_left}");
+            assert_eq!(batch.ran_bytes(), together.len(), "what {is_left}");
+        }
+        assert_eq!(instance.stats.changes(), 10);
+    }
+
+    #[test]
+    fn a_queue_takes_one_request_at_a_time() {
+        let instance = &instance();
+        let mut client = client(instance);
+        client.start_queue();
+        let (mut batch, mut out) = (Batch::default(), Vec::new());
+        *batch.first() = Request::from_args([&b"GET"[..], b"a"]);
+        batch.gather(instance, &client, b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n");
+        execute(instance, &mut client, &mut batch, &mut out);
+        assert_eq!((&out[..], batch.ran_bytes()), (&b"+QUEUED\r\n"[..], 0));
+    }
+
+    #[test]
+    fn a_pause_lets_what_is_gathered_wait() {
+        let instance = &instance();
+        let (mut client, mut out) = (client(instance), Vec::new());
+        let mut batch = batch(instance, &[&WRITE, &WRITE]);
+        // It has begun while we waited for the lock.
+        instance.pause(PauseMode::Writes, 2_000, Shards::Free(&instance.keyspace));
+        let mut since = Instant::now();
+        assert!(batch.run_section(instance, &mut client, &mut since, &mut out).is_empty());
+        assert!(!batch.run(instance, &mut client, &mut out));
+        assert_eq!((batch.ran.len(), out.len()), (0, 0));
+        instance.unpause();
+        assert!(batch.run(instance, &mut client, &mut out));
+        assert_eq!(out, b"+OK\r\n+OK\r\n");
+    }
+
+    #[test]
+    fn a_panic_keeps_what_ran_before_it() {
+        for last in [&PANIC_IN_READ, &PANIC_BEFORE] {
+            let instance = &instance();
+            let (mut first, mut out) = (client(instance), Vec::new());
+            execute(instance, &mut first, &mut batch(instance, &[&WRITE, last]), &mut out);
+            assert_eq!((first.closing, out.len()), (Some(Closing::AtOnce), 0));
+            assert_eq!((instance.stop.failure(), instance.stats.changes()), (None, 1));
+            let mut second = client(instance);
+            execute(instance, &mut second, &mut batch(instance, &[&READ]), &mut out);
+            assert_eq!(out, b":1\r\n");
+        }
+    }
+
+    #[test]
+    fn a_panic_amid_a_change_stops_the_server() {
+        let instance = &instance();
+        let (mut client, mut out) = (client(instance), Vec::new());
+        execute(instance, &mut client, &mut batch(instance, &[&WRITE, &PANIC_AMID]), &mut out);
+        assert!(instance.stop.failure().is_some_and(|text| text.contains("panicked")));
+    }
 }

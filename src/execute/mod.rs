@@ -9,6 +9,8 @@ mod migrate;
 mod refusal;
 mod script;
 mod section;
+#[cfg(test)]
+mod testing;
 mod transaction;
 mod waiting;
 
@@ -338,48 +340,20 @@ fn change(
 
 #[cfg(test)]
 mod tests {
+    use super::testing::{
+        PANIC_AMID, PANIC_BEFORE, PANIC_IN_READ, READ, WRITE, client, found, request,
+    };
     use super::*;
     use crate::clock::Clock;
-    use crate::command::{self, Arity, Group, KeyFlags, Keys};
     use crate::config::Settings;
-    use crate::instance::testing;
     use crate::keyspace::{LockPlan, Shards};
-    use crate::protocol::Reply;
-    use crate::value::StringValue;
-
-    fn client(instance: &Instance) -> Client {
-        let record = testing::record(instance.clients.next_id(), &instance.post);
-        Client::new(record, instance.config.settings())
-    }
-
-    const fn row(name: &'static str, handler: Handler) -> Spec {
-        let keys = Keys::one(1, KeyFlags::RW);
-        Spec { name, arity: Arity::exactly(2), keys, handler, ..Spec::REST }
-    }
-
-    static READ: Spec = row(
-        "READ",
-        Handler::Read(|view, args| Ok(Reply::Bool(view.string(args.key()?)?.is_some()))),
-    );
-    static PANIC_IN_READ: Spec =
-        row("PANIC-IN-READ", Handler::Read(|_, _| panic!("while reading")));
-    static PANIC_BEFORE: Spec =
-        row("PANIC-BEFORE", Handler::Write(|_, _| panic!("before any change")));
-    static PANIC_AMID: Spec = row(
-        "PANIC-AMID",
-        Handler::Write(|view, args| {
-            view.set(args.key()?, StringValue::new(b"half".to_vec()));
-            panic!("amid a change")
-        }),
-    );
 
     /// What `execute` does, but for a row that the table does not have.
     fn run_row(spec: &'static Spec, instance: &Instance, client: &mut Client) -> Vec<u8> {
-        let found = Found { spec, container: None, group: Group::String, id: 0 };
-        let mut request = Request::from_args([spec.name.as_bytes(), &b"k"[..]]);
+        let mut request = request(spec);
         let mut out = b"earlier".to_vec();
         contain(instance, client, &mut out, |client, out| {
-            run(instance, client, found, &mut request, out)
+            run(instance, client, found(spec), &mut request, out)
         });
         out
     }
@@ -425,18 +399,10 @@ mod tests {
     fn a_write_that_gets_its_locks_once_writes_are_paused_waits() {
         let settings = Settings::default();
         let instance = &Instance::new(settings, Clock::standing_at(1_000), command::COMMAND_COUNT);
-        static WRITE: Spec = row(
-            "WRITE",
-            Handler::Write(|view, args| {
-                view.set(args.key()?, StringValue::new(b"new".to_vec()));
-                Ok(Reply::Ok)
-            }),
-        );
         let run_it = |spec: &'static Spec| {
-            let found = Found { spec, container: None, group: Group::String, id: 0 };
-            let mut request = Request::from_args([spec.name.as_bytes(), &b"k"[..]]);
-            let mut out = Vec::new();
-            let execution = run(instance, &mut client(instance), found, &mut request, &mut out);
+            let (mut request, mut out) = (request(spec), Vec::new());
+            let mut client = client(instance);
+            let execution = run(instance, &mut client, found(spec), &mut request, &mut out);
             (execution, out)
         };
         // It was admitted before the pause, and asks for its locks only now.
