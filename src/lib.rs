@@ -51,15 +51,16 @@
 //!
 //! `session` reads a [`Request`](protocol::Request) from a `BufRead`: an array of bulk strings, or a
 //! line that somebody typed. [`execute::execute`] finds its row in the table, admits it (arity,
-//! authentication), reads off the row which arguments are keys, locks the shards of these keys in
-//! ascending order, shared or exclusive after the type of the handler, and hands the handler a view
-//! of just them. The handler returns a [`Reply`](protocol::Reply), which may borrow from the store; it
+//! authentication), reads off the row which arguments are keys, locks the shards of these keys, shared
+//! or exclusive after the type of the handler, and hands the handler a view of just them. The handler returns a [`Reply`](protocol::Reply), which may borrow from the store; it
 //! is encoded into the session's buffer before the locks are let go. Then counters are counted, what
 //! was removed is freed, and the reaper hears of a new deadline. Replies are sent when the next read
 //! would block, so a pipeline costs one write. Before it does, one session at a time stays awake for some
 //! microseconds, if nobody else has anything to do: the next request of a lone client then wakes no thread.
-//! Memory is asked for several keys together, those of one request or of the next eight that are here
-//! already, before any lock is taken: waiting for it is half of a lookup in a large database.
+//!
+//! Of a pipeline up to eight plain requests about one key each go this way as one batch: memory is asked for
+//! all of their keys together, before any lock is taken, since waiting for it is half of a lookup in a large
+//! database; neighbours that need the same lock share it; and what follows a section is done once.
 //!
 //! # What a key costs
 //!
@@ -73,9 +74,10 @@
 //!
 //! - **A command never locks, does I/O, or asks for the time.** What it may touch is the type of its
 //!   handler; time and randomness are arguments; what it changed is recorded by the view.
-//! - **No two critical sections deadlock**: shards are locked in ascending order, and a walk over all
-//!   keys (KEYS, SCAN) holds one lock at a time. Who needs several and finds one of them taken lets go of
-//!   the others while it waits.
+//! - **No two critical sections deadlock**: a walk over all keys (KEYS, SCAN) holds one lock at a time, and who
+//!   needs several and finds one of them taken lets go of the others while it waits. One section at a time
+//!   may wait while it holds some: a script, which locks what it touches when it touches it, or who was
+//!   unlucky too often.
 //! - **Nothing large is freed under a lock.** What a write replaces is dropped after its locks.
 //! - **An expired key is absent to everyone at once**, whenever the reaper comes to remove it.
 //! - **A number that a client sends never sizes an allocation**; memory grows with bytes received.

@@ -211,7 +211,8 @@ impl<'k> Locked<'k> {
         self.extend_by(plan, |shard| keyspace.try_guard(shard, mode)).is_some()
     }
 
-    /// Locks what is missing of a plan. Only where nothing was [locked at first](Keyspace::lock_as_needed).
+    /// Locks what is missing of a plan. Only for what is [locked as needed](Keyspace::lock_as_needed), or
+    /// entirely.
     pub fn extend(&mut self, plan: &LockPlan) {
         let (keyspace, mode) = (self.keyspace, self.mode);
         let may_wait = self.turn.is_some();

@@ -2,7 +2,7 @@
 //!
 //! A key's shard follows from its hash alone, not from its database, so a command that touches one
 //! key in two databases needs one lock. Commands never lock: the executor locks the shards of the
-//! keys that a command declared, in ascending order, and hands it a [`ReadView`] or a [`WriteView`]
+//! keys that a command declared, and hands it a [`ReadView`] or a [`WriteView`]
 //! of just those; what walks every key does so through a [`Walk`], one shard at a time.
 //!
 //! Nothing here performs I/O, reads the clock, or knows a command by name.

@@ -143,7 +143,7 @@ local function needs_more(pattern)
   return is_long(pattern) and not has_room(#pattern)
 end
 
-local find, match, gmatch, gsub = string.find, string.match, string.gmatch, string.gsub
+local find, gmatch = string.find, string.gmatch
 function string.find(...)
   local text, pattern, start, plain = ...
   if needs_more(pattern) then
