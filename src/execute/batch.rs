@@ -66,7 +66,8 @@ impl Batch {
                 self.requests.push(Request::default());
             }
             let request = &mut self.requests[self.plain.len()];
-            let Some(length) = request.copy_small(bytes, limits::BATCHED_BYTES_MAX) else { break };
+            let next = &bytes[..bytes.len().min(limits::BATCHED_BYTES_MAX)];
+            let Some(length) = request.copy_small(next) else { break };
             let Some(plain) = Plain::new(instance, request, length) else { break };
             self.plain.push(plain);
             bytes = &bytes[length..];

@@ -131,9 +131,9 @@ impl Request {
         self.args.push(Arg::Small { start, len: arg.len() });
     }
 
-    /// Takes over the request that these bytes begin with, if all of it is here, its arguments are small and
-    /// it is no longer than `bytes_max`: nearly all are such. Its length in bytes.
-    pub fn copy_small(&mut self, bytes: &[u8], bytes_max: usize) -> Option<usize> {
+    /// Takes over the request that these bytes begin with, if all of it is here and its arguments are small:
+    /// nearly all are such. Its length in bytes.
+    pub fn copy_small(&mut self, bytes: &[u8]) -> Option<usize> {
         self.clear();
         self.inline = false;
         let (count, mut rest) = short_length(bytes, b'*').filter(|(count, _)| *count > 0)?;
@@ -147,8 +147,7 @@ impl Request {
             // Redis takes any two bytes for the end of the line.
             rest = behind.get(2..)?;
         }
-        let length = bytes.len() - rest.len();
-        (length <= bytes_max).then_some(length)
+        Some(bytes.len() - rest.len())
     }
 
     fn clear(&mut self) {
@@ -214,7 +213,7 @@ pub fn read_request<R: BufRead>(
     let Some(first) = buffer.first() else { return Ok(Frame::End) };
     // The usual case: all of it is here.
     if limits.authenticated
-        && let Some(bytes) = request.copy_small(buffer, usize::MAX)
+        && let Some(bytes) = request.copy_small(buffer)
     {
         reader.consume(bytes);
         return Ok(Frame::Request);

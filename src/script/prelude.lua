@@ -46,6 +46,12 @@ local function resumed(done, ...)
   return false, plain((...))
 end
 
+-- Raises what has failed.
+local function settled(done, ...)
+  if done then return ... end
+  error((...), 0)
+end
+
 local real = {}
 for _, name in ipairs {
   "_VERSION", "assert", "error", "gcinfo", "getmetatable", "ipairs", "next",
@@ -86,14 +92,10 @@ function real.load(read, name)
 end
 
 local coroutine = coroutine
-local wrap_resume = function(thread, done, ...)
-  if done then return ... end
-  error(plain((...)), 0)
-end
 function coroutine.resume(...) return resumed(resume(...)) end
 function coroutine.wrap(run)
   local thread = coroutine.create(run)
-  return function(...) return wrap_resume(thread, resume(thread, ...)) end
+  return function(...) return settled(resumed(resume(thread, ...))) end
 end
 
 local redis = native.redis
@@ -124,10 +126,6 @@ function redis.debug() end
 math.random, math.randomseed = native.random, native.randomseed
 
 -- Runs something that takes much stack on one that has much.
-local function settled(done, ...)
-  if done then return ... end
-  error((...), 0)
-end
 local function on_more(run)
   return settled(native.on_more(function() return pcall(run) end))
 end
