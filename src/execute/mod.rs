@@ -141,7 +141,8 @@ fn dispatch(
     run(instance, client, found, request, out)
 }
 
-/// Whether this client may run this command now. Looks at flags and variants, never at names.
+/// Whether this client may run this command now. Looks at flags and variants, never at names. A batch skips
+/// this while nothing could be refused, which `batch` decides: what is added here belongs there as well.
 fn admit(
     instance: &Instance,
     found: Found,

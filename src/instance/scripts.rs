@@ -1,7 +1,7 @@
 //! The scripts that clients have sent, and interpreters that wait for work.
 //!
-//! An interpreter is taken when a script runs and put back when it is over; so there are as many as
-//! scripts have run at the same time, which is one unless they only read.
+//! An interpreter is taken when a script runs and put back when it is over; so there are as many as were in
+//! use at the same time. These are few, since one script runs at a time, or one of a transaction beside it.
 
 use crate::error::CommandError;
 use crate::limits;
