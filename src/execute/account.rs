@@ -6,23 +6,36 @@ use crate::protocol::Request;
 use std::fmt::Display;
 use std::time::Duration;
 
-/// Counts a command that has run.
-pub(super) fn account(
+/// What became of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    pub(super) took_ns: u64,
+    pub(super) succeeded: bool,
+}
+
+impl Outcome {
+    pub(super) fn new(took: Duration, succeeded: bool) -> Self {
+        // Nanoseconds fit for five centuries.
+        Self { took_ns: took.as_nanos() as u64, succeeded }
+    }
+}
+
+/// Counts a command that has run, once for each of these requests.
+pub(super) fn account<'r>(
     instance: &Instance,
     client: &Client,
     found: Found,
-    request: &Request,
-    took: Duration,
-    succeeded: bool,
+    ran: impl Iterator<Item = (&'r Request, Outcome)> + Clone,
 ) {
-    instance.stats.ran(client.id(), found.id, took, !succeeded);
-    if client.settings.latency_tracking {
-        instance.stats.took(client.id(), found.id, took);
-    }
-    note_if_slow(instance, client, found, request, took);
+    let times = ran.clone().map(|(_, outcome)| (outcome.took_ns, outcome.succeeded));
+    instance.stats.ran(client.id(), found.id, times, client.settings.latency_tracking);
     let is_fast = found.spec.flags.has(Flags::FAST);
     let event = if is_fast { LatencyEvent::FastCommand } else { LatencyEvent::Command };
-    instance.note_latency(event, took, client.settings.latency_monitor_threshold);
+    for (request, outcome) in ran {
+        note_if_slow(instance, client, found, request, outcome.took_ns);
+        let threshold_ms = client.settings.latency_monitor_threshold;
+        instance.note_latency(event, Duration::from_nanos(outcome.took_ns), threshold_ms);
+    }
 }
 
 fn note_if_slow(
@@ -30,16 +43,16 @@ fn note_if_slow(
     client: &Client,
     found: Found,
     request: &Request,
-    took: Duration,
+    took_ns: u64,
 ) {
     let Ok(limit_us) = u64::try_from(client.settings.slowlog_log_slower_than) else { return };
-    if took < Duration::from_micros(limit_us) || found.spec.flags.has(Flags::SKIP_SLOWLOG) {
+    if took_ns / 1000 < limit_us || found.spec.flags.has(Flags::SKIP_SLOWLOG) {
         return;
     }
     let entry = SlowEntry {
         id: 0,
         at_seconds: instance.clock.now_ms() / 1000,
-        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        micros: took_ns / 1000,
         args: SlowEntry::shorten(request.iter()),
         address: client.record.peer.to_string(),
         name: client.record.texts().name.clone(),

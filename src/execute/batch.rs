@@ -4,23 +4,23 @@
 //! Plain requests about one key each share that, and their keys are asked for together. Clients cannot tell
 //! this from running them one by one, at once after each other.
 
-use super::account::account;
+use super::account::{Outcome, account};
 use super::section::{Call, Performed, Section, settle};
 use super::waiting::{self, Unserved};
 use super::{is_paused, pause_mode};
+use crate::clock::Stopwatch;
 use crate::command::{Found, Handler, find_name};
 use crate::instance::{Client, Instance, PauseMode, ReplyMode};
-use crate::keyspace::LockPlan;
+use crate::keyspace::{Mode, shard_index};
 use crate::limits;
 use crate::protocol::Request;
-use std::time::{Duration, Instant};
 
 /// A request to run, and plain ones behind it that are here already.
 pub struct Batch {
     /// The first is the one to run. Behind the plain ones there is room for others.
     requests: Vec<Request>,
     plain: Vec<Plain>,
-    ran: Vec<Ran>,
+    ran: Vec<Outcome>,
 }
 
 /// A request about one key that nothing special happens to.
@@ -32,13 +32,6 @@ struct Plain {
     writes: bool,
     /// Its length as it was sent; none of the first request, which was read already.
     bytes: usize,
-}
-
-/// What became of a plain request.
-#[derive(Clone, Copy)]
-struct Ran {
-    took: Duration,
-    succeeded: bool,
 }
 
 impl Default for Batch {
@@ -60,15 +53,23 @@ impl Batch {
         if !is_usual(client) || !is_quiet(instance) {
             return;
         }
-        self.plain.extend(Plain::new(instance, &mut self.requests[0], 0));
+        let first = &mut self.requests[0];
+        let found = first.get(0).and_then(find_name);
+        self.plain.extend(found.and_then(|found| Plain::of(found, instance, first, 0)));
         while (1..limits::BATCH_REQUESTS_MAX).contains(&self.plain.len()) {
             if self.requests.len() == self.plain.len() {
                 self.requests.push(Request::default());
             }
-            let request = &mut self.requests[self.plain.len()];
+            let (before, behind) = self.requests.split_at_mut(self.plain.len());
+            let request = &mut behind[0];
             let next = &bytes[..bytes.len().min(limits::BATCHED_BYTES_MAX)];
             let Some(length) = request.copy_small(next) else { break };
-            let Some(plain) = Plain::new(instance, request, length) else { break };
+            // Most often it is the same command again.
+            let is_alike = before.last().is_some_and(|last| last.get(0) == request.get(0));
+            let last = self.plain.last().filter(|_| is_alike);
+            let found = last.map(|last| last.found).or_else(|| find_name(request.get(0)?));
+            let plain = found.and_then(|found| Plain::of(found, instance, request, length));
+            let Some(plain) = plain else { break };
             self.plain.push(plain);
             bytes = &bytes[length..];
         }
@@ -92,15 +93,15 @@ impl Batch {
         client: &mut Client,
         out: &mut Vec<u8>,
     ) -> bool {
-        let mut since = Instant::now();
+        let watch = instance.clock.start();
+        let mut now_ns = 0;
         let mut unserved = Unserved::new();
         while unserved.is_empty()
             && self.ran.len() < self.plain.len()
             && out.len() <= limits::WRITE_BUFFER_BYTES_MAX
-            && is_quiet(instance)
         {
             let ran_count = self.ran.len();
-            unserved = self.run_section(instance, client, &mut since, out);
+            unserved = self.run_section(instance, client, (&watch, &mut now_ns), out);
             if self.ran.len() == ran_count {
                 break;
             }
@@ -110,38 +111,53 @@ impl Batch {
         }
         settle(instance, client);
         waiting::serve_later(instance, client, unserved);
-        for ((request, plain), ran) in self.requests.iter().zip(&self.plain).zip(&self.ran) {
-            account(instance, client, plain.found, request, ran.took, ran.succeeded);
-        }
+        self.account(instance, client);
         true
     }
 
+    /// Counts what has run: a command that ran several times in a row once.
+    fn account(&self, instance: &Instance, client: &Client) {
+        let mut rest = 0;
+        for alike in self.plain[..self.ran.len()].chunk_by(|a, b| a.found.id == b.found.id) {
+            let these = rest..rest + alike.len();
+            rest = these.end;
+            let requests = &self.requests[these.clone()];
+            let ran = requests.iter().zip(self.ran[these].iter().copied());
+            account(instance, client, alike[0].found, ran);
+        }
+    }
+
     /// Runs the next request, and those behind it that need the same lock, as one critical section. It runs
-    /// none if a pause has begun meanwhile.
+    /// none if a pause has begun meanwhile. `now_ns` is what the watch showed last.
     fn run_section(
         &mut self,
         instance: &Instance,
         client: &mut Client,
-        since: &mut Instant,
+        (watch, now_ns): (&Stopwatch<'_>, &mut u64),
         out: &mut Vec<u8>,
     ) -> Unserved {
         let next = self.ran.len();
         let first = self.plain[next];
-        let plan = LockPlan::for_hash(first.hash);
-        let section = Section::enter(instance, &plan, first.writes);
+        let shard = shard_index(first.hash);
+        let mode = if first.writes { Mode::Exclusive } else { Mode::Shared };
+        let mut since_ns = *now_ns;
+        let locked = instance.keyspace.try_lock_one(shard, mode).unwrap_or_else(|| {
+            let locked = instance.keyspace.lock_one(shard, mode);
+            *now_ns = watch.nanos();
+            locked
+        });
+        let section = Section::of(instance, locked, watch.unix_us(*now_ns));
         // Whoever paused writes while we waited for the lock has been told that none runs.
         if is_paused(instance, client, pause_mode(first.found.spec)) {
             return Unserved::new();
         }
-        let mut lasted = Duration::ZERO;
-        let fits = |plain: &Plain| {
-            LockPlan::for_hash(plain.hash) == plan && (first.writes || !plain.writes)
-        };
+        let until_ns = *now_ns + limits::BATCH_SECTION_NS_MAX;
         section.contain(client, |section, client| {
             let mut unserved = Unserved::new();
             let requests = &mut self.requests[next..];
             for (request, plain) in requests.iter_mut().zip(&self.plain[next..]) {
-                if !fits(plain) {
+                let fits = shard_index(plain.hash) == shard && (first.writes || !plain.writes);
+                if !fits {
                     break;
                 }
                 client.record.note_command(Some(plain.found.id));
@@ -152,13 +168,11 @@ impl Batch {
                     unserved = waiting::serve(section, &mut client.effects);
                 }
                 client.effects.has_changed();
-                let now = Instant::now();
-                let took = now - *since;
-                *since = now;
+                *now_ns = watch.nanos();
                 let succeeded = matches!(performed, Performed::Answered(true));
-                self.ran.push(Ran { took, succeeded });
-                lasted += took;
-                let is_long = lasted > SECTION_TIME_MAX;
+                self.ran.push(Outcome { took_ns: *now_ns - since_ns, succeeded });
+                since_ns = *now_ns;
+                let is_long = *now_ns > until_ns;
                 if is_long || !unserved.is_empty() || out.len() > limits::WRITE_BUFFER_BYTES_MAX {
                     break;
                 }
@@ -168,13 +182,7 @@ impl Batch {
     }
 }
 
-const SECTION_TIME_MAX: Duration = Duration::from_micros(limits::BATCH_SECTION_US_MAX);
-
 impl Plain {
-    fn new(instance: &Instance, request: &mut Request, bytes: usize) -> Option<Self> {
-        Self::of(find_name(request.get(0)?)?, instance, request, bytes)
-    }
-
     fn of(found: Found, instance: &Instance, request: &mut Request, bytes: usize) -> Option<Self> {
         let writes = match found.spec.handler {
             Handler::Read(_) => false,
@@ -279,8 +287,8 @@ mod tests {
         let mut batch = batch(instance, &[&WRITE, &WRITE]);
         // It has begun while we waited for the lock.
         instance.pause(PauseMode::Writes, 2_000, Shards::Free(&instance.keyspace));
-        let mut since = Instant::now();
-        assert!(batch.run_section(instance, &mut client, &mut since, &mut out).is_empty());
+        let watch = (&instance.clock.start(), &mut 0);
+        assert!(batch.run_section(instance, &mut client, watch, &mut out).is_empty());
         assert!(!batch.run(instance, &mut client, &mut out));
         assert_eq!((batch.ran.len(), out.len()), (0, 0));
         instance.unpause();

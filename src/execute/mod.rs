@@ -18,10 +18,11 @@ use crate::command::{self, Control, Flags, Found, Handler, Spec, help};
 use crate::error::CommandError;
 use crate::instance::{Client, Closing, Instance, PauseMode};
 use crate::protocol::{Reply, Request, encode, encode_error};
-use account::{Source, account, show};
+use account::{Outcome, Source, account, show};
 pub use batch::Batch;
 use refusal::{find, refuse};
 use section::{Call, Performed, Section, handler_for, lock_plan, reap_seen, settle};
+use std::iter;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 use transaction::{Controlled, control};
@@ -226,7 +227,8 @@ fn run(
         return Execution::AfterPause;
     };
     let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
-    account(instance, client, found, request, took, succeeded);
+    let outcome = Outcome::new(took, succeeded);
+    account(instance, client, found, iter::once((&*request, outcome)));
     if monitored {
         show(instance, client, Source::Client, found, request, took);
     }

@@ -14,6 +14,7 @@ use crate::instance::{Client, Instance, PauseMode};
 use crate::keyspace::Mode;
 use crate::protocol::{Protocol, Request, encode, encode_error, parse_integer};
 use crate::script::{Digest, Host, Raised, Run, Script, Words, with_room};
+use std::iter;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -189,7 +190,8 @@ impl Host for Commands<'_, '_> {
             }
         };
         let took = started.elapsed();
-        instance.stats.ran(self.client.id(), found.id, took, !succeeded);
+        let times = iter::once((took.as_nanos() as u64, succeeded));
+        instance.stats.ran(self.client.id(), found.id, times, false);
         if monitored {
             show(instance, self.client, Source::Script, found, &request, took);
         }

@@ -85,6 +85,12 @@ impl<'i> Section<'i> {
         Self { instance, locked, now_us: instance.clock.now_us() }
     }
 
+    /// With what is locked already, at this unix time in microseconds: read with the locks held, or just before
+    /// they were taken without waiting.
+    pub(super) fn of(instance: &'i Instance, locked: Locked<'i>, now_us: i64) -> Self {
+        Self { instance, locked, now_us }
+    }
+
     /// Locks nothing yet: what the commands to come [need](plan_inside) is locked one after the other.
     pub(super) fn enter_as_needed(instance: &'i Instance, mode: Mode) -> Self {
         let locked = instance.keyspace.lock_as_needed(mode);

@@ -1,6 +1,6 @@
 //! MULTI and what belongs to it: commands that are queued and then run as one critical section.
 
-use super::account::{Source, account, show};
+use super::account::{Outcome, Source, account, show};
 use super::section::{Call, Performed, Section, lock_plan, plan_inside, reap_seen, settle};
 use super::{is_paused, migrate, script, waiting};
 use crate::command::{self, Control, Found, Handler};
@@ -8,6 +8,7 @@ use crate::error::CommandError;
 use crate::instance::{Client, Instance, PauseMode};
 use crate::keyspace::LockPlan;
 use crate::protocol::{Reply, Request, encode, encode_array_header};
+use std::iter;
 use std::time::Instant;
 
 /// What a command of the executor itself comes to.
@@ -177,7 +178,8 @@ fn perform_inside(
         },
     };
     let took = started.elapsed();
-    account(instance, client, call.found, call.request, took, succeeded);
+    let outcome = Outcome::new(took, succeeded);
+    account(instance, client, call.found, iter::once((&*call.request, outcome)));
     if monitored {
         show(instance, client, Source::Client, call.found, call.request, took);
     }

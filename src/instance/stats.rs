@@ -108,22 +108,32 @@ impl Stats {
         &self.stripes[client_id as usize % STRIPE_COUNT]
     }
 
-    /// Counts a command that ran.
-    pub fn ran(&self, client_id: u64, command: u16, took: Duration, failed: bool) {
+    /// Counts a command that ran, perhaps several times: how many nanoseconds it took, and whether it
+    /// succeeded. If that is `tracked`, also how often it took how long.
+    pub fn ran(
+        &self,
+        client_id: u64,
+        command: u16,
+        times: impl Iterator<Item = (u64, bool)>,
+        tracked: bool,
+    ) {
         let counters = &self.stripe(client_id).commands[usize::from(command)];
-        counters.calls.fetch_add(1, Ordering::Relaxed);
-        // Nanoseconds, since many commands take less than the microsecond that INFO counts in. They
-        // fit for five centuries.
-        counters.nanos.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
-        if failed {
-            counters.failed.fetch_add(1, Ordering::Relaxed);
+        let histogram = tracked.then(|| counters.histogram.get_or_init(Box::default));
+        let (mut calls, mut nanos, mut failed) = (0, 0, 0);
+        // Nanoseconds, since many commands take less than the microsecond that INFO counts in.
+        for (took_ns, succeeded) in times {
+            calls += 1;
+            nanos += took_ns;
+            failed += u64::from(!succeeded);
+            if let Some(histogram) = histogram {
+                histogram.add(took_ns);
+            }
         }
-    }
-
-    /// Counts how long a command took in its distribution.
-    pub fn took(&self, client_id: u64, command: u16, took: Duration) {
-        let counters = &self.stripe(client_id).commands[usize::from(command)];
-        counters.histogram.get_or_init(Box::default).add(took);
+        counters.calls.fetch_add(calls, Ordering::Relaxed);
+        counters.nanos.fetch_add(nanos, Ordering::Relaxed);
+        if failed > 0 {
+            counters.failed.fetch_add(failed, Ordering::Relaxed);
+        }
     }
 
     /// Counts a command that was refused before it ran.
@@ -350,7 +360,7 @@ mod tests {
     fn time_is_counted_below_the_microsecond() {
         let stats = Stats::new(2);
         for client in 0..3 {
-            stats.ran(client, 1, Duration::from_nanos(700), client == 2);
+            stats.ran(client, 1, [(700, client != 2)].into_iter(), false);
         }
         stats.rejected(7, 1);
         let tally = Tally { calls: 3, micros: 2, rejected: 1, failed: 1 };
@@ -365,13 +375,13 @@ mod tests {
         let stats = Stats::new(1);
         let start = Instant::now() + Duration::from_secs(1);
         stats.sample(start);
-        (0..10).for_each(|_| stats.ran(1, 0, Duration::ZERO, false));
+        stats.ran(1, 0, [(0, true); 10].into_iter(), false);
         stats.add_input(1, 4096);
         stats.sample(start + Duration::from_secs(2));
         let rates = Rates { commands: 5.0, input_bytes: 2048.0, output_bytes: 0.0 };
         assert_eq!(stats.rates(), rates);
         stats.reset();
-        stats.ran(1, 0, Duration::ZERO, false);
+        stats.ran(1, 0, [(0, true)].into_iter(), false);
         stats.sample(start + Duration::from_secs(3));
         assert_eq!(stats.rates(), Rates::default());
     }

@@ -122,6 +122,18 @@ impl Keyspace {
         self.lock(plan, Mode::Exclusive)
     }
 
+    /// Locks one shard, unless somebody else has it.
+    pub fn try_lock_one(&self, shard: usize, mode: Mode) -> Option<Locked<'_>> {
+        let guard = self.try_guard(shard, mode)?;
+        Some(Locked { keyspace: self, guards: Guards::One(shard, guard), mode, turn: None })
+    }
+
+    /// Locks one shard.
+    pub fn lock_one(&self, shard: usize, mode: Mode) -> Locked<'_> {
+        let guard = self.guard(shard, mode);
+        Locked { keyspace: self, guards: Guards::One(shard, guard), mode, turn: None }
+    }
+
     /// Locks nothing yet, but lets what this gives be [extended](Locked::extend). Waits for others who have
     /// that.
     pub fn lock_as_needed(&self, mode: Mode) -> Locked<'_> {

@@ -128,7 +128,7 @@ fn scan_position(hash: u64) -> u64 {
 const SCAN_POSITION_COUNT: u64 = 1 << 48;
 
 /// The shard of a key: the first bits of its scan position, so that SCAN walks shard after shard.
-fn shard_index(hash: u64) -> usize {
+pub fn shard_index(hash: u64) -> usize {
     // SHARD_BITS is at most 16, so this is far below usize::MAX on any machine.
     (scan_position(hash) >> (48 - limits::SHARD_BITS)) as usize
 }

@@ -133,8 +133,14 @@ impl<'l> ReadView<'l> {
     pub fn record(&self, effects: &mut Effects) {
         effects.hits += self.hits.get();
         effects.misses += self.misses.get();
-        effects.due.append(&mut self.due.borrow_mut());
-        effects.told.events.append(&mut self.told.borrow_mut().events);
+        // Most often there is nothing, and this runs for every command.
+        let (mut due, mut told) = (self.due.borrow_mut(), self.told.borrow_mut());
+        if !due.is_empty() {
+            effects.due.append(&mut due);
+        }
+        if !told.events.is_empty() {
+            effects.told.events.append(&mut told.events);
+        }
     }
 
     /// Has a field removed that is past its deadline, or all such fields of a hash, as soon as the

@@ -138,16 +138,18 @@ impl Request {
         self.inline = false;
         let (count, mut rest) = short_length(bytes, b'*').filter(|(count, _)| *count > 0)?;
         for _ in 0..count {
-            let (length, behind) = short_length(rest, b'$')?;
-            if length >= limits::LARGE_BULK_BYTES_MIN {
+            let (len, behind) = short_length(rest, b'$')?;
+            if len >= limits::LARGE_BULK_BYTES_MIN {
                 return None;
             }
-            let (arg, behind) = behind.split_at_checked(length)?;
-            self.push(arg);
+            self.args.push(Arg::Small { start: bytes.len() - behind.len(), len });
             // Redis takes any two bytes for the end of the line.
-            rest = behind.get(2..)?;
+            rest = behind.get(len + 2..)?;
         }
-        Some(bytes.len() - rest.len())
+        let length = bytes.len() - rest.len();
+        // All of it, so that there is one copy to make.
+        self.arena.extend_from_slice(&bytes[..length]);
+        Some(length)
     }
 
     fn clear(&mut self) {
@@ -248,21 +250,24 @@ enum Length {
 
 /// A length of few digits behind its mark, and what follows its line.
 fn short_length(bytes: &[u8], mark: u8) -> Option<(usize, &[u8])> {
-    const DIGITS_MAX: usize = 5;
-    let (_, mut rest) = bytes.split_first().filter(|(first, _)| **first == mark)?;
-    let mut length = 0;
-    for count in 0..=DIGITS_MAX {
-        match rest {
-            [b'\r', _, rest @ ..] if count > 0 => return Some((length, rest)),
-            // No number begins with a zero but zero.
-            [digit @ b'0'..=b'9', behind @ ..] if count == 0 || length > 0 => {
-                length = length * 10 + usize::from(digit - b'0');
-                rest = behind;
-            }
-            _ => return None,
+    let value = |digit: u8| usize::from(digit - b'0');
+    // No number begins with a zero but zero. Nearly all lengths have one digit or two.
+    match *bytes {
+        [first, one @ b'0'..=b'9', b'\r', _, ref rest @ ..] if first == mark => {
+            Some((value(one), rest))
         }
+        [first, ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ref rest @ ..] if first == mark => {
+            Some((value(ten) * 10 + value(one), rest))
+        }
+        [first, b'1'..=b'9', ref rest @ ..] if first == mark => {
+            const DIGITS_MAX: usize = 5;
+            let more = rest.iter().take(DIGITS_MAX).position(|byte| !byte.is_ascii_digit())?;
+            let [b'\r', _, rest @ ..] = &rest[more..] else { return None };
+            let digits = &bytes[1..more + 2];
+            Some((digits.iter().fold(0, |length, digit| length * 10 + value(*digit)), rest))
+        }
+        _ => None,
     }
-    None
 }
 
 /// Reads `<mark><digits>\r\n`; the mark was looked at already. `None` at the end of the stream.
