@@ -102,6 +102,7 @@ mod counted;
 pub mod error;
 pub mod execute;
 pub mod glob;
+mod hashing;
 pub mod instance;
 pub mod keyspace;
 pub mod limits;

@@ -14,13 +14,13 @@ use super::client::ClientRecord;
 use super::notice::Notice;
 use super::registry::SharedRecord;
 use crate::glob;
+use crate::hashing::hash_bytes;
 use crate::limits;
 use crate::protocol::{Protocol, Reply};
 use indexmap::IndexMap;
 use patterns::Patterns;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
@@ -233,7 +233,7 @@ impl Default for Channels {
 impl Channels {
     fn shard(&self, name: &[u8]) -> MutexGuard<'_, Shard> {
         // The upper bits: the tables of the shards hash by other keys anyway.
-        let index = self.hasher.hash_one(name) >> (u64::BITS - limits::TOPIC_SHARD_BITS);
+        let index = hash_bytes(&self.hasher, name) >> (u64::BITS - limits::TOPIC_SHARD_BITS);
         self.shards[index as usize].lock().expect("subscribing does not panic")
     }
 

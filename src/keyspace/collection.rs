@@ -4,6 +4,7 @@
 //! command leaves empty is removed here, and a key comes into being with its first element, so no
 //! command tests for either.
 
+use super::entries::Place;
 use super::entry::Entry;
 use super::events::EventName;
 use super::view::{Key, ReadView, WriteView};
@@ -111,8 +112,18 @@ impl WriteView<'_, '_> {
         change: impl FnOnce(&mut T) -> Result<Change<R>, CommandError>,
     ) -> Result<Option<R>, CommandError> {
         self.remove_expired(key);
+        let Some(place) = self.place(key) else { return Ok(None) };
+        self.change_at(key, place, change).map(Some)
+    }
+
+    fn change_at<T: Collection, R>(
+        &mut self,
+        key: Key<'_>,
+        place: Place,
+        change: impl FnOnce(&mut T) -> Result<Change<R>, CommandError>,
+    ) -> Result<R, CommandError> {
         let moment = self.moment();
-        let Some(entry) = self.stored_mut(key) else { return Ok(None) };
+        let entry = self.stored_at(key, place);
         moment.touch(&entry.access);
         let former_ms = entry.value().earliest_deadline_ms();
         let (changed, is_over) = entry.change_collection(|collection: &mut T| {
@@ -132,7 +143,7 @@ impl WriteView<'_, '_> {
         } else if T::SERVES_ALL && count > 0 {
             self.note_ready(key, kind);
         }
-        Ok(Some(result))
+        Ok(result)
     }
 
     /// Changes what belongs to the collection at a key besides its elements, such as who has read
@@ -165,9 +176,8 @@ impl WriteView<'_, '_> {
         change: impl FnOnce(&mut T) -> Result<Change<R>, CommandError>,
     ) -> Result<R, CommandError> {
         self.remove_expired(key);
-        if self.contains(key) {
-            // Contained and changed under the same lock.
-            return self.change(key, change).map(|result| result.expect("the key was just seen"));
+        if let Some(place) = self.place(key) {
+            return self.change_at(key, place, change);
         }
         let mut collection = make();
         let Change { count, result, .. } = change(&mut collection)?;

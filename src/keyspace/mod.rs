@@ -41,11 +41,11 @@ pub use snapshot::{SnapshotExtent, SnapshotTaker};
 pub use view::{Deadline, Key, Moment, ReadView, WriteView};
 pub use walk::Walk;
 
+use crate::hashing::hash_bytes;
 use crate::limits;
 use shard::Shard;
 use snapshot::Snapshots;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
 
@@ -95,11 +95,7 @@ impl Keyspace {
 
     /// The hash of a key, which is the same in every database.
     pub fn hash(&self, key: &[u8]) -> u64 {
-        // `write` alone: a key is all there is to hash, so no length needs to be mixed in.
-        use std::hash::Hasher;
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
-        hasher.finish()
+        hash_bytes(&self.hasher, key)
     }
 
     /// A key with its hash.

@@ -218,8 +218,12 @@ impl Database {
         self.entries.iter()
     }
 
-    fn find(&self, key: Key<'_>) -> Option<Place> {
+    pub(super) fn find(&self, key: Key<'_>) -> Option<Place> {
         self.entries.find(key.hash, |entry| entry.key() == key.bytes)
+    }
+
+    pub(super) fn at_mut(&mut self, place: Place) -> &mut Entry {
+        self.entries.at_mut(place)
     }
 
     /// An entry whose key may have this hash. Its key was not looked at.

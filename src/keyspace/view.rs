@@ -7,6 +7,7 @@
 use super::access::{Access, AccessMode, AccessPolicy, Usage};
 use super::collection::Change;
 use super::effects::{DueFields, Effects, Freeing, KeyName};
+use super::entries::Place;
 use super::entry::Entry;
 use super::events::{EventName, Telling, Told};
 use super::locks::Locked;
@@ -586,6 +587,15 @@ impl<'l, 'k> WriteView<'l, 'k> {
     /// The entry of a key, whether past its deadline or not.
     pub(super) fn stored_mut(&mut self, key: Key<'_>) -> Option<&mut Entry> {
         self.database(key).get_mut(key)
+    }
+
+    /// Where the entry of a key is, whether past its deadline or not.
+    pub(super) fn place(&mut self, key: Key<'_>) -> Option<Place> {
+        self.database(key).find(key)
+    }
+
+    pub(super) fn stored_at(&mut self, key: Key<'_>, place: Place) -> &mut Entry {
+        self.database(key).at_mut(place)
     }
 
     /// Takes note that the elements of a stored value have changed.

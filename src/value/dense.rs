@@ -4,17 +4,20 @@
 //! a line of the hash table has four bytes for a position and four for a hash, and items are in pages.
 //! With the hash in the line a growing table looks at no item.
 
+use crate::hashing::hash_with;
 use crate::pages::Pages;
 use hashbrown::HashTable;
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hasher;
 
 /// What is kept in a [`Dense`].
 pub(super) trait Item {
     /// What an item is found by.
-    type Key<'k>: Copy + Hash;
+    type Key<'k>: Copy;
     /// The key of this one.
     fn key(&self) -> Self::Key<'_>;
+    /// Has a key hashed.
+    fn feed(key: Self::Key<'_>, hasher: &mut impl Hasher);
     /// Whether this is the key.
     fn has_key(&self, key: Self::Key<'_>) -> bool;
 }
@@ -63,7 +66,7 @@ impl<T: Item> Dense<T> {
     }
 
     fn hash(&self, key: T::Key<'_>) -> u32 {
-        self.hasher.hash_one(key) as u32
+        hash_with(&self.hasher, |hasher| T::feed(key, hasher)) as u32
     }
 
     /// Where the item with this key is.
@@ -126,6 +129,10 @@ mod tests {
 
         fn key(&self) -> u16 {
             *self
+        }
+
+        fn feed(key: u16, hasher: &mut impl Hasher) {
+            hasher.write_u16(key);
         }
 
         fn has_key(&self, key: u16) -> bool {

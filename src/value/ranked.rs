@@ -5,10 +5,10 @@
 //! tree of run lengths answers ranks. It needs about half the memory of a skip list and its dictionary.
 
 use super::estimate_sum;
+use crate::hashing::hash_bytes;
 use hashbrown::HashTable;
 use std::cmp::Ordering;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::ops::Range;
 
 /// A run is split when it grows beyond this, and joined with its neighbour below a quarter of it.
@@ -74,7 +74,7 @@ impl Ranked {
     }
 
     fn find(&self, member: &[u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(member);
+        let hash = hash_bytes(&self.hasher, member);
         self.by_member.find(hash, |id| *self.slot(*id).member == *member).copied()
     }
 
@@ -130,8 +130,8 @@ impl Ranked {
                     }
                 };
                 let (slots, hasher) = (&self.slots, &self.hasher);
-                let hash_of = |id: &u32| hasher.hash_one(&*slots[*id as usize].member);
-                self.by_member.insert_unique(hasher.hash_one(member), id, hash_of);
+                let hash_of = |id: &u32| hash_bytes(hasher, &slots[*id as usize].member);
+                self.by_member.insert_unique(hash_bytes(hasher, member), id, hash_of);
                 self.link(id);
                 None
             }
@@ -209,7 +209,7 @@ impl Ranked {
 
     /// Forgets a slot that is in no run any more.
     fn release(&mut self, id: u32) -> Slot {
-        let hash = self.hasher.hash_one(&*self.slot(id).member);
+        let hash = hash_bytes(&self.hasher, &self.slot(id).member);
         if let Ok(found) = self.by_member.find_entry(hash, |other| *other == id) {
             found.remove();
         }

@@ -7,6 +7,7 @@ use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
 use crate::counted::Counted;
 use crate::protocol::number::parse_integer;
+use std::hash::Hasher;
 
 /// A set of byte strings with a random member in constant time.
 #[derive(Debug, Clone)]
@@ -64,6 +65,13 @@ impl Item for Kept {
         match self {
             Self::Bytes(bytes) => Element::Bytes(bytes),
             Self::Int(value) => Element::Int(*value),
+        }
+    }
+
+    fn feed(key: Member<'_>, hasher: &mut impl Hasher) {
+        match key {
+            Element::Bytes(bytes) => hasher.write(bytes),
+            Element::Int(value) => hasher.write_i64(value),
         }
     }
 

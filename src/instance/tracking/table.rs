@@ -1,9 +1,9 @@
 //! Which clients have read which keys since these changed last.
 
+use crate::hashing::hash_bytes;
 use crate::limits;
 use hashbrown::hash_table::{Entry, HashTable};
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -51,7 +51,7 @@ impl Table {
 
     /// Adds a reader.
     pub fn remember(&self, id: u64, key: &[u8]) {
-        let hash = self.hasher.hash_one(key);
+        let hash = hash_bytes(&self.hasher, key);
         let mut shard = self.shard(hash);
         match shard.entry(hash, |readers| *readers.key == *key, |readers| readers.hash) {
             Entry::Occupied(mut found) => {
@@ -72,7 +72,7 @@ impl Table {
         if self.key_count() == 0 {
             return Vec::new();
         }
-        let hash = self.hasher.hash_one(key);
+        let hash = hash_bytes(&self.hasher, key);
         let mut shard = self.shard(hash);
         let Ok(found) = shard.find_entry(hash, |readers| *readers.key == *key) else {
             return Vec::new();

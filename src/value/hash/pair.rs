@@ -2,6 +2,7 @@
 
 use super::Text;
 use crate::value::dense::Item;
+use std::hash::Hasher;
 
 /// A field and a value, both of any length.
 #[derive(Debug, Clone)]
@@ -69,6 +70,10 @@ impl Item for Pair {
 
     fn key(&self) -> &[u8] {
         self.field()
+    }
+
+    fn feed(key: &[u8], hasher: &mut impl Hasher) {
+        hasher.write(key);
     }
 
     fn has_key(&self, key: &[u8]) -> bool {
