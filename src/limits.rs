@@ -84,6 +84,8 @@ pub const WARMED_TOGETHER: usize = 8;
 pub const BATCH_REQUESTS_MAX: usize = 8;
 /// The longest request that is run together with one before it.
 pub const BATCHED_BYTES_MAX: usize = 2 * 1024;
+/// How many times as many more of them for one shard there have to be for a client to queue up for it.
+pub const QUEUEING_BATCHES_MIN: usize = 4;
 /// How long one critical section of theirs goes on before another may begin, in nanoseconds.
 pub const BATCH_SECTION_NS_MAX: u64 = 20_000;
 /// Shards of the keyspace: 2^SHARD_BITS.

@@ -11,7 +11,7 @@ use super::{is_paused, pause_mode};
 use crate::clock::Stopwatch;
 use crate::command::{Found, Handler, find_name};
 use crate::instance::{Client, Instance, PauseMode, ReplyMode};
-use crate::keyspace::{Mode, shard_index};
+use crate::keyspace::{Front, Mode, shard_index};
 use crate::limits;
 use crate::protocol::Request;
 
@@ -21,6 +21,8 @@ pub struct Batch {
     requests: Vec<Request>,
     plain: Vec<Plain>,
     ran: Vec<Outcome>,
+    /// Bytes of the requests behind the first that were run, as they were sent.
+    ran_bytes: usize,
 }
 
 /// A request about one key that nothing special happens to.
@@ -30,13 +32,18 @@ struct Plain {
     key_index: usize,
     hash: u64,
     writes: bool,
-    /// Its length as it was sent; none of the first request, which was read already.
+    /// Its length as it was sent; none if it was read already.
     bytes: usize,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { requests: vec![Request::default()], plain: Vec::new(), ran: Vec::new() }
+        Self {
+            requests: vec![Request::default()],
+            plain: Vec::new(),
+            ran: Vec::new(),
+            ran_bytes: 0,
+        }
     }
 }
 
@@ -47,7 +54,19 @@ impl Batch {
     }
 
     /// Looks at the first request, and at those at the beginning of these bytes, which follow it.
-    pub fn gather(&mut self, instance: &Instance, client: &Client, mut bytes: &[u8]) {
+    pub fn gather(&mut self, instance: &Instance, client: &Client, behind: &[u8]) {
+        self.ran_bytes = 0;
+        self.gather_from(instance, client, 0, behind);
+    }
+
+    /// The same for a first request that took so many bytes.
+    fn gather_from(
+        &mut self,
+        instance: &Instance,
+        client: &Client,
+        first_bytes: usize,
+        mut bytes: &[u8],
+    ) {
         self.plain.clear();
         self.ran.clear();
         if !is_usual(client) || !is_quiet(instance) {
@@ -55,7 +74,7 @@ impl Batch {
         }
         let first = &mut self.requests[0];
         let found = first.get(0).and_then(find_name);
-        self.plain.extend(found.and_then(|found| Plain::of(found, instance, first, 0)));
+        self.plain.extend(found.and_then(|found| Plain::of(found, instance, first, first_bytes)));
         while (1..limits::BATCH_REQUESTS_MAX).contains(&self.plain.len()) {
             if self.requests.len() == self.plain.len() {
                 self.requests.push(Request::default());
@@ -83,11 +102,58 @@ impl Batch {
 
     /// Bytes of the requests behind the first that were run.
     pub fn ran_bytes(&self) -> usize {
-        self.plain[..self.ran.len()].iter().map(|plain| plain.bytes).sum()
+        self.ran_bytes
     }
 
-    /// Runs the first request and those behind it as far as they are plain; whether it ran any.
+    /// Runs the first request and those behind it as far as they are plain; whether it ran any. `behind` are
+    /// the bytes that were gathered from.
     pub(super) fn run(
+        &mut self,
+        instance: &Instance,
+        client: &mut Client,
+        behind: &[u8],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let front = self.queue_up(instance, behind);
+        if !self.run_gathered(instance, client, out) {
+            return false;
+        }
+        // Whoever has come to the front of a queue stays there as long as there is enough to do.
+        while front.is_some() && self.gather_more(instance, client, behind) {
+            self.run_gathered(instance, client, out);
+        }
+        true
+    }
+
+    /// Stands in a queue if there are many more requests than these for the same shard, as it seems.
+    fn queue_up<'i>(&self, instance: &'i Instance, behind: &[u8]) -> Option<Front<'i>> {
+        let bytes: usize = self.plain.iter().map(|plain| plain.bytes).sum();
+        let is_much = behind.len() > bytes * limits::QUEUEING_BATCHES_MIN;
+        let hash = self.only_changed().filter(|_| is_much)?;
+        instance.keyspace.queue_up(hash)
+    }
+
+    /// The hash of a key in the shard that all of these requests change, if they are as many as can be.
+    fn only_changed(&self) -> Option<u64> {
+        let first = self.plain.first()?;
+        let is_like_first =
+            |plain: &Plain| plain.writes && shard_index(plain.hash) == shard_index(first.hash);
+        let is_full = self.plain.len() == limits::BATCH_REQUESTS_MAX;
+        (is_full && self.plain.iter().all(is_like_first)).then_some(first.hash)
+    }
+
+    /// Goes on to the requests behind those that have run, if they are as many for the same shard.
+    fn gather_more(&mut self, instance: &Instance, client: &Client, behind: &[u8]) -> bool {
+        let has_ran = self.ran.len() == self.plain.len();
+        let last = self.only_changed().filter(|_| has_ran && !client.record.is_closing());
+        let rest = &behind[self.ran_bytes..];
+        let Some((last, bytes)) = last.zip(self.requests[0].copy_small(rest)) else { return false };
+        self.gather_from(instance, client, bytes, &rest[bytes..]);
+        self.only_changed().is_some_and(|hash| shard_index(hash) == shard_index(last))
+    }
+
+    /// Runs what was gathered; whether it ran any.
+    fn run_gathered(
         &mut self,
         instance: &Instance,
         client: &mut Client,
@@ -112,6 +178,8 @@ impl Batch {
         settle(instance, client);
         waiting::serve_later(instance, client, unserved);
         self.account(instance, client);
+        let ran = &self.plain[..self.ran.len()];
+        self.ran_bytes += ran.iter().map(|plain| plain.bytes).sum::<usize>();
         true
     }
 
@@ -242,7 +310,7 @@ mod tests {
         let plain = requests.iter_mut().zip(rows);
         let plain = plain.map(|(request, spec)| Plain::of(found(spec), instance, request, 1));
         let plain = plain.collect::<Option<_>>().expect("these are plain");
-        Batch { requests, plain, ran: Vec::new() }
+        Batch { requests, plain, ran: Vec::new(), ran_bytes: 0 }
     }
 
     #[test]
@@ -261,7 +329,7 @@ mod tests {
         ] {
             let mut out = Vec::new();
             batch.gather(instance, &client, &[together, behind].concat());
-            assert_eq!(execute(instance, &mut client, &mut batch, &mut out), Execution::Done);
+            assert_eq!(execute(instance, &mut client, &mut batch, b"", &mut out), Execution::Done);
             assert_eq!(out, b"+OK\r\n$1\r\n1\r\n:2\r\n", "what {is_left}");
             assert_eq!(batch.ran_bytes(), together.len(), "what {is_left}");
         }
@@ -269,14 +337,42 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_takes_one_request_at_a_time() {
+    fn much_for_a_shard_that_others_use_is_done_at_the_front_of_a_queue() {
+        let instance = &instance();
+        let incr = b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n";
+        let run_all = || {
+            let (mut client, mut batch, mut out) = (client(instance), Batch::default(), Vec::new());
+            *batch.first() = Request::from_args([&b"INCR"[..], b"a"]);
+            let behind = incr.repeat(99);
+            batch.gather(instance, &client, &behind);
+            execute(instance, &mut client, &mut batch, &behind, &mut out);
+            batch.ran_bytes() / incr.len() + 1
+        };
+        assert_eq!(run_all(), limits::BATCH_REQUESTS_MAX);
+        let (keyspace, hash) = (&instance.keyspace, instance.keyspace.hash(b"a"));
+        std::thread::scope(|scope| {
+            let locked = keyspace.lock_one(shard_index(hash), Mode::Exclusive);
+            let front = keyspace.queue_up(hash);
+            let queueing = scope.spawn(run_all);
+            while keyspace.queue_length(hash) < 2 {
+                std::thread::yield_now();
+            }
+            drop((locked, front));
+            // All but the rest, which is not enough for a batch.
+            assert_eq!(queueing.join().expect("it does not panic"), 96);
+        });
+        assert_eq!(keyspace.queue_length(hash), 0);
+    }
+
+    #[test]
+    fn a_transaction_queues_one_request_at_a_time() {
         let instance = &instance();
         let mut client = client(instance);
         client.start_queue();
         let (mut batch, mut out) = (Batch::default(), Vec::new());
         *batch.first() = Request::from_args([&b"GET"[..], b"a"]);
         batch.gather(instance, &client, b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n");
-        execute(instance, &mut client, &mut batch, &mut out);
+        execute(instance, &mut client, &mut batch, b"", &mut out);
         assert_eq!((&out[..], batch.ran_bytes()), (&b"+QUEUED\r\n"[..], 0));
     }
 
@@ -289,10 +385,10 @@ mod tests {
         instance.pause(PauseMode::Writes, 2_000, Shards::Free(&instance.keyspace));
         let watch = (&instance.clock.start(), &mut 0);
         assert!(batch.run_section(instance, &mut client, watch, &mut out).is_empty());
-        assert!(!batch.run(instance, &mut client, &mut out));
+        assert!(!batch.run(instance, &mut client, b"", &mut out));
         assert_eq!((batch.ran.len(), out.len()), (0, 0));
         instance.unpause();
-        assert!(batch.run(instance, &mut client, &mut out));
+        assert!(batch.run(instance, &mut client, b"", &mut out));
         assert_eq!(out, b"+OK\r\n+OK\r\n");
     }
 
@@ -301,11 +397,11 @@ mod tests {
         for last in [&PANIC_IN_READ, &PANIC_BEFORE] {
             let instance = &instance();
             let (mut first, mut out) = (client(instance), Vec::new());
-            execute(instance, &mut first, &mut batch(instance, &[&WRITE, last]), &mut out);
+            execute(instance, &mut first, &mut batch(instance, &[&WRITE, last]), b"", &mut out);
             assert_eq!((first.closing, out.len()), (Some(Closing::AtOnce), 0));
             assert_eq!((instance.stop.failure(), instance.stats.changes()), (None, 1));
             let mut second = client(instance);
-            execute(instance, &mut second, &mut batch(instance, &[&READ]), &mut out);
+            execute(instance, &mut second, &mut batch(instance, &[&READ]), b"", &mut out);
             assert_eq!(out, b":1\r\n");
         }
     }
@@ -314,7 +410,7 @@ mod tests {
     fn a_panic_amid_a_change_stops_the_server() {
         let instance = &instance();
         let (mut client, mut out) = (client(instance), Vec::new());
-        execute(instance, &mut client, &mut batch(instance, &[&WRITE, &PANIC_AMID]), &mut out);
+        execute(instance, &mut client, &mut batch(instance, &[&WRITE, &PANIC_AMID]), b"", &mut out);
         assert!(instance.stop.failure().is_some_and(|text| text.contains("panicked")));
     }
 }

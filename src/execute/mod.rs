@@ -40,6 +40,7 @@ pub enum Execution {
 }
 
 /// Runs the first request of a batch, and those behind it that go with it, and appends their replies to `out`.
+/// `behind` are the bytes behind the first request, which the batch was gathered from.
 ///
 /// A handler that panics ends its own connection only, unless it was in the middle of a change: then
 /// the server stops rather than serve half of it.
@@ -47,11 +48,12 @@ pub fn execute(
     instance: &Instance,
     client: &mut Client,
     batch: &mut Batch,
+    behind: &[u8],
     out: &mut Vec<u8>,
 ) -> Execution {
     client.unsent_bytes = out.len();
     let execution = contain(instance, client, out, |client, out| {
-        if batch.run(instance, client, out) {
+        if batch.run(instance, client, behind, out) {
             Execution::Done
         } else {
             dispatch(instance, client, batch.first(), out)

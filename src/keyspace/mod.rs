@@ -16,6 +16,7 @@ mod events;
 mod interest;
 mod locks;
 mod notes;
+mod queue;
 mod reap;
 mod restore;
 mod shard;
@@ -34,6 +35,7 @@ pub use entry::Entry;
 pub use events::{EventName, KeyEvent, Telling, Told};
 pub use interest::{Wanted, WatchFlag};
 pub use locks::{LockPlan, Locked, Mode, Shards};
+pub use queue::Front;
 pub use reap::Due;
 pub use restore::Restored;
 pub use shard::Database;
@@ -43,6 +45,7 @@ pub use walk::Walk;
 
 use crate::hashing::hash_bytes;
 use crate::limits;
+use queue::Queue;
 use shard::Shard;
 use snapshot::Snapshots;
 use std::collections::hash_map::RandomState;
@@ -68,6 +71,7 @@ struct Slot {
     /// Changed under the exclusive lock alone. It may be too early: when the key that was due first
     /// is deleted, it stays until the reaper has looked.
     earliest_ms: AtomicU64,
+    queue: Queue,
 }
 
 impl Keyspace {
@@ -77,6 +81,7 @@ impl Keyspace {
             .map(|_| Slot {
                 shard: RwLock::new(Shard::default()),
                 earliest_ms: AtomicU64::new(u64::MAX),
+                queue: Queue::default(),
             })
             .collect();
         Self {

@@ -254,9 +254,12 @@ impl<'s, 'e> Session<'s, 'e> {
     fn run_batch(&mut self) -> io::Result<usize> {
         loop {
             self.reader.get_mut().begin_command();
-            let out = &mut self.reader.get_mut().out;
+            let mut out = mem::take(&mut self.reader.get_mut().out);
             let replied = out.len();
-            match execute(self.instance, &mut self.client, &mut self.batch, out) {
+            let (batch, behind) = (&mut self.batch, self.reader.buffer());
+            let execution = execute(self.instance, &mut self.client, batch, behind, &mut out);
+            self.reader.get_mut().out = out;
+            match execution {
                 Execution::Done => return Ok(replied),
                 Execution::AfterReplies => self.reader.get_mut().flush()?,
                 Execution::AfterPause => self.wait_out_pause()?,

@@ -1,0 +1,120 @@
+//! Queues in front of shards, for those who have much to change in one.
+//!
+//! Whoever finds a shard locked sleeps, and is woken soon after. With several pipelines that change one key
+//! this happens every few requests, and takes longer than these. In a queue it happens once for each pipeline.
+
+use super::{Keyspace, shard_index};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+
+/// Who wants to be the only one with much to change in a shard, first come, first served.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// Whether somebody is at the front; changed under `behind`.
+    is_led: AtomicBool,
+    behind: Mutex<VecDeque<Arc<Waiter>>>,
+}
+
+struct Waiter {
+    thread: Thread,
+    is_first: AtomicBool,
+}
+
+/// The place at the front of a queue, until this is dropped.
+pub struct Front<'k>(&'k Queue);
+
+impl Queue {
+    fn behind(&self) -> MutexGuard<'_, VecDeque<Arc<Waiter>>> {
+        // Whoever panics with it has left it as it was.
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the front.
+    fn enter(&self) -> Front<'_> {
+        let mut behind = self.behind();
+        if !self.is_led.swap(true, Ordering::Relaxed) {
+            return Front(self);
+        }
+        let waiter = Waiter { thread: thread::current(), is_first: AtomicBool::new(false) };
+        let waiter = Arc::new(waiter);
+        behind.push_back(Arc::clone(&waiter));
+        drop(behind);
+        while !waiter.is_first.load(Ordering::Acquire) {
+            thread::park();
+        }
+        Front(self)
+    }
+}
+
+impl Drop for Front<'_> {
+    fn drop(&mut self) {
+        let mut behind = self.0.behind();
+        let next = behind.pop_front();
+        self.0.is_led.store(next.is_some(), Ordering::Relaxed);
+        drop(behind);
+        if let Some(next) = next {
+            next.is_first.store(true, Ordering::Release);
+            next.thread.unpark();
+        }
+    }
+}
+
+impl Keyspace {
+    /// Waits until nobody before has much to change in the shard of a key with this hash. No queue, and
+    /// `None`, where nobody is in the way. It locks nothing, and who waits must not have anything locked.
+    pub fn queue_up(&self, hash: u64) -> Option<Front<'_>> {
+        let slot = &self.slots[shard_index(hash)];
+        let is_free = !slot.queue.is_led.load(Ordering::Relaxed) && slot.shard.try_write().is_ok();
+        (!is_free).then(|| slot.queue.enter())
+    }
+
+    /// Number of those in the queue, the first one included.
+    #[cfg(test)]
+    pub fn queue_length(&self, hash: u64) -> usize {
+        let queue = &self.slots[shard_index(hash)].queue;
+        let behind = queue.behind();
+        behind.len() + usize::from(queue.is_led.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{LockPlan, Mode};
+    use super::*;
+
+    #[test]
+    fn who_comes_first_is_first_and_alone() {
+        let queue = &Queue::default();
+        let served = &Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            let front = queue.enter();
+            for number in 0..5 {
+                scope.spawn(move || {
+                    let _front = queue.enter();
+                    served.try_lock().expect("nobody else is at the front").push(number);
+                });
+                while queue.behind().len() <= number {
+                    thread::yield_now();
+                }
+            }
+            drop(front);
+        });
+        assert_eq!(*served.lock().expect("nothing panics with it"), [0, 1, 2, 3, 4]);
+        assert!(!queue.is_led.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn there_is_a_queue_only_where_somebody_is_in_the_way() {
+        let keyspace = Keyspace::new(1);
+        let hash = keyspace.hash(b"a");
+        assert!(keyspace.queue_up(hash).is_none());
+        let locked = keyspace.lock_one(shard_index(hash), Mode::Exclusive);
+        let front = keyspace.queue_up(hash);
+        assert!(front.is_some());
+        drop((locked, front));
+        assert!(keyspace.queue_up(hash).is_none());
+        drop(keyspace.lock_exclusive(&LockPlan::for_hash(hash)));
+    }
+}
