@@ -183,6 +183,23 @@ impl Batch {
         true
     }
 
+    /// Has the elements asked for together that these requests are about if all want the same collection.
+    fn warm_elements(&self, section: &Section<'_>, db: usize, next: usize) {
+        let plain = &self.plain[next..];
+        let alike = plain.chunk_by(|a, b| a.hash == b.hash).next().unwrap_or_default();
+        if alike.len() > 1 {
+            let words = |pick: fn(&Plain, &Request) -> usize| {
+                std::array::from_fn(|at| {
+                    let (plain, request) = (alike.get(at)?, self.requests.get(next + at)?);
+                    request.get(pick(plain, request))
+                })
+            };
+            let first = words(|plain, _| plain.key_index + 1);
+            let last = words(|_, request| request.len() - 1);
+            section.locked.warm_elements(db, alike[0].hash, first, last);
+        }
+    }
+
     /// Counts what has run: a command that ran several times in a row once.
     fn account(&self, instance: &Instance, client: &Client) {
         let mut rest = 0;
@@ -221,6 +238,7 @@ impl Batch {
         }
         let until_ns = *now_ns + limits::BATCH_SECTION_NS_MAX;
         section.contain(client, |section, client| {
+            self.warm_elements(section, client.db, next);
             let mut unserved = Unserved::new();
             let requests = &mut self.requests[next..];
             for (request, plain) in requests.iter_mut().zip(&self.plain[next..]) {

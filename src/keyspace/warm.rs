@@ -5,8 +5,9 @@
 //! processor can wait for several keys at once, but not across the locks of commands.
 
 use super::shard::Shard;
-use super::{Keyspace, shard_index};
+use super::{Keyspace, Locked, shard_index};
 use crate::limits;
+use crate::value::Words;
 use std::array;
 use std::hint::black_box;
 use std::sync::RwLockReadGuard;
@@ -34,10 +35,23 @@ impl Keyspace {
     }
 }
 
+impl Locked<'_> {
+    /// Brings elements of a collection into the processor's cache [for commands to come](ValueRef::warm). The
+    /// shard of its key, which has this hash, must be locked.
+    pub fn warm_elements(&self, db: usize, hash: u64, first: Words<'_>, last: Words<'_>) {
+        let entry = self.shard(hash).database(db).and_then(|database| database.likely_entry(hash));
+        if let Some(entry) = entry {
+            entry.value().warm(first, last);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::LockPlan;
+    use super::super::testing::Bench;
     use super::*;
+    use crate::value::{EncodingLimits, Hash, Set, SortedSet, StringValue, Value};
 
     #[test]
     fn it_passes_over_what_is_locked_or_absent() {
@@ -50,5 +64,34 @@ mod tests {
         drop(locked);
         keyspace.warm(0, hashes);
         drop(keyspace.lock_exclusive(&LockPlan::All));
+    }
+
+    #[test]
+    fn elements_stay_what_they_are() {
+        let mut bench = Bench::new(1);
+        let names: Vec<Vec<u8>> = (0..1000).map(|n| format!("m{n}").into_bytes()).collect();
+        let limits = EncodingLimits::default();
+        let mut set = Set::for_member(&names[0], &limits);
+        let (mut hash, mut sorted) = (Hash::default(), SortedSet::default());
+        for name in &names {
+            set.insert(name, &limits);
+            hash.set(name, b"value", &limits);
+            sorted.insert(name, 1.0, &limits);
+        }
+        sorted.settle(4, &limits);
+        let values: [Value; 4] =
+            [StringValue::Int(1).into(), set.into(), hash.into(), sorted.into()];
+        for value in values {
+            let before = format!("{value:?}");
+            bench.write(b"a", |view, key| view.set(key, value));
+            let hash = bench.keyspace.hash(b"a");
+            let locked = bench.keyspace.lock_shared(&LockPlan::for_hash(hash));
+            let words = array::from_fn(|n| [Some(&b"m7"[..]), Some(b"absent"), None][n % 3]);
+            locked.warm_elements(0, hash, words, words);
+            locked.warm_elements(7, hash, words, words);
+            let entry = locked.shard(hash).database(0).and_then(|db| db.likely_entry(hash));
+            let after = entry.map(|entry| format!("{:?}", entry.value().to_value()));
+            assert_eq!(after, Some(before));
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(super) trait Item {
     type Key<'k>: Copy;
     /// The key of this one.
     fn key(&self) -> Self::Key<'_>;
+    /// Has its key read, which may lie elsewhere.
+    fn warm(&self);
     /// Has a key hashed.
     fn feed(key: Self::Key<'_>, hasher: &mut impl Hasher);
     /// Whether this is the key.
@@ -77,6 +79,18 @@ impl<T: Item> Dense<T> {
         self.index.find(Line::spread(hash), is_wanted).map(|line| line.position as usize)
     }
 
+    /// Brings the items with these keys into the processor's cache.
+    pub(super) fn warm<const N: usize>(&self, keys: [Option<T::Key<'_>>; N]) {
+        // What stands in one pass is waited for together.
+        let hashes = keys.map(|key| key.map(|key| self.hash(key)));
+        let lines = hashes.map(|hash| {
+            let hash = hash?;
+            self.index.iter_hash(Line::spread(hash)).find(|line| line.hash == hash)
+        });
+        let items = lines.map(|line| self.items.get(line?.position as usize));
+        items.into_iter().flatten().for_each(|item| item.warm());
+    }
+
     pub(super) fn at(&self, position: usize) -> Option<&T> {
         self.items.get(position)
     }
@@ -130,6 +144,8 @@ mod tests {
         fn key(&self) -> u16 {
             *self
         }
+
+        fn warm(&self) {}
 
         fn feed(key: u16, hasher: &mut impl Hasher) {
             hasher.write_u16(key);

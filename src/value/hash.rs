@@ -8,6 +8,7 @@ mod packed;
 mod pair;
 mod table;
 
+use super::Words;
 use super::limits::EncodingLimits;
 use super::listpack::{Element, Listpack};
 use super::set::scan_positions;
@@ -53,6 +54,13 @@ impl Default for Hash {
 }
 
 impl Hash {
+    /// Brings these fields into the processor's cache.
+    pub fn warm(&self, fields: Words<'_>) {
+        if let Fields::Table(table) = &self.fields {
+            table.warm(fields);
+        }
+    }
+
     /// A compact hash that was stored whole: fields and values in turn, no field twice.
     pub fn from_pack(pack: Listpack, limits: &EncodingLimits) -> Self {
         let mut hash = Self { fields: Fields::Packed(Packed::new(pack)) };

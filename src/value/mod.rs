@@ -28,6 +28,7 @@ pub use stream::Stream;
 pub use string::{StringRef, StringValue};
 
 use crate::error::CommandError;
+use crate::limits::WARMED_TOGETHER;
 
 /// What a key holds.
 #[derive(Debug, Clone)]
@@ -176,6 +177,9 @@ impl Value {
     }
 }
 
+/// A word of each of several commands, as far as there are so many.
+pub type Words<'w> = [Option<&'w [u8]>; WARMED_TOGETHER];
+
 impl<'a> ValueRef<'a> {
     /// Which type it is.
     pub fn kind(self) -> Type {
@@ -206,6 +210,17 @@ impl<'a> ValueRef<'a> {
         match self {
             Self::Hash(hash) => hash.earliest_deadline_ms(),
             _ => None,
+        }
+    }
+
+    /// Brings elements into the processor's cache that commands are about to look for. Each looks for the
+    /// first word behind its key, or for the last one, in a sorted set: nearly all do.
+    pub fn warm(self, first: Words<'_>, last: Words<'_>) {
+        match self {
+            Self::Hash(hash) => hash.warm(first),
+            Self::Set(SetRef::Table(table)) => table.warm(first),
+            Self::SortedSet(SortedSet::Ranked(ranked)) => ranked.warm(last),
+            _ => {}
         }
     }
 

@@ -4,11 +4,12 @@
 //! numbers keep the order, as Python's sortedcontainers does: insertion moves a few hundred numbers, and a
 //! tree of run lengths answers ranks. It needs about half the memory of a skip list and its dictionary.
 
-use super::estimate_sum;
+use super::{Words, estimate_sum};
 use crate::hashing::hash_bytes;
 use hashbrown::HashTable;
 use std::cmp::Ordering;
 use std::collections::hash_map::RandomState;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// A run is split when it grows beyond this, and joined with its neighbour below a quarter of it.
@@ -76,6 +77,17 @@ impl Ranked {
     fn find(&self, member: &[u8]) -> Option<u32> {
         let hash = hash_bytes(&self.hasher, member);
         self.by_member.find(hash, |id| *self.slot(*id).member == *member).copied()
+    }
+
+    /// Brings these members into the processor's cache.
+    pub fn warm(&self, members: Words<'_>) {
+        // What stands in one pass is waited for together.
+        let hashes = members.map(|member| member.map(|member| hash_bytes(&self.hasher, member)));
+        let ids = hashes.map(|hash| self.by_member.iter_hash(hash?).next());
+        let slots = ids.map(|id| self.slots.get(*id? as usize));
+        for slot in slots.into_iter().flatten() {
+            black_box(slot.member.first().copied());
+        }
     }
 
     /// The score of a member.

@@ -1,5 +1,6 @@
 //! Sets: few integers sorted, few others in a listpack, many in a table with positions.
 
+use super::Words;
 use super::dense::{Dense, Item};
 use super::estimate_sum;
 use super::intset::{Intset, IntsetRef};
@@ -8,6 +9,7 @@ use super::listpack::{Element, Listpack};
 use crate::counted::Counted;
 use crate::protocol::number::parse_integer;
 use std::hash::Hasher;
+use std::hint::black_box;
 
 /// A set of byte strings with a random member in constant time.
 #[derive(Debug, Clone)]
@@ -68,6 +70,12 @@ impl Item for Kept {
         }
     }
 
+    fn warm(&self) {
+        if let Self::Bytes(bytes) = self {
+            black_box(bytes.first().copied());
+        }
+    }
+
     fn feed(key: Member<'_>, hasher: &mut impl Hasher) {
         match key {
             Element::Bytes(bytes) => hasher.write(bytes),
@@ -77,6 +85,13 @@ impl Item for Kept {
 
     fn has_key(&self, key: Member<'_>) -> bool {
         self.key() == key
+    }
+}
+
+impl Table {
+    /// Brings these members into the processor's cache.
+    pub fn warm(&self, members: Words<'_>) {
+        self.members.warm(members.map(|member| member.map(Element::new)));
     }
 }
 

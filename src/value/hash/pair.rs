@@ -3,6 +3,7 @@
 use super::Text;
 use crate::value::dense::Item;
 use std::hash::Hasher;
+use std::hint::black_box;
 
 /// A field and a value, both of any length.
 #[derive(Debug, Clone)]
@@ -70,6 +71,10 @@ impl Item for Pair {
 
     fn key(&self) -> &[u8] {
         self.field()
+    }
+
+    fn warm(&self) {
+        black_box(self.bytes.first().copied());
     }
 
     fn feed(key: &[u8], hasher: &mut impl Hasher) {

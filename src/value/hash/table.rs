@@ -7,6 +7,7 @@ use super::super::estimate_sum;
 use super::packed::Packed;
 use super::pair::Pair;
 use super::{Stored, Text};
+use crate::value::Words;
 use crate::value::dense::Dense;
 use std::collections::{BTreeSet, HashMap};
 
@@ -59,6 +60,10 @@ impl From<&Packed> for Table {
 }
 
 impl Table {
+    pub(super) fn warm(&self, fields: Words<'_>) {
+        self.fields.warm(fields);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.fields.len()
     }
