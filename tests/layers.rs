@@ -23,7 +23,7 @@ const FLOORS: &[&[&str]] = &[
     &["value"],
     &["config"],
     &["protocol"],
-    &["error", "limits", "clock", "glob", "counted", "pages"],
+    &["error", "limits", "clock", "glob", "counted", "pages", "hashing"],
 ];
 
 /// What only a thread, a socket, a file, a lock or a clock is good for.

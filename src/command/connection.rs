@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::spec::{Arity, Context, Flags, Handler, Spec};
 use crate::error::CommandError;
-use crate::instance::{Closing, Instance};
+use crate::instance::{Client, Closing, Instance};
 use crate::protocol::number::parse_integer;
 use crate::protocol::{Outcome, Protocol, Reply};
 
@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec {
         name: "PING",
         arity: Arity::at_least(1),
-        handler: Handler::Client(ping),
+        handler: Handler::Answer(ping),
         flags: Flags::FAST.and(Flags::CONNECTION).and(Flags::SUBSCRIBER),
         since: "1.0.0",
         summary: "Returns the server's liveliness response.",
@@ -32,7 +32,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec {
         name: "ECHO",
         arity: Arity::exactly(2),
-        handler: Handler::Client(echo),
+        handler: Handler::Answer(echo),
         flags: Flags::FAST.and(Flags::LOADING).and(Flags::STALE).and(Flags::CONNECTION),
         since: "1.0.0",
         summary: "Returns the given string.",
@@ -103,13 +103,13 @@ pub(super) const COMMANDS: &[Spec] = &[
     },
 ];
 
-fn ping<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
+fn ping<'v>(client: &'v Client, args: &mut Args<'v>) -> Outcome<'v> {
     let mut rest = args.rest();
     let message = rest.next();
     if rest.next().is_some() {
         return Err(CommandError::Arity("ping".into()));
     }
-    if context.client.is_subscriber() {
+    if client.is_subscriber() {
         // In the shape of a message.
         let message = message.unwrap_or_default();
         return Ok(Reply::Array(vec![Reply::text("pong"), Reply::bulk(message)]));
@@ -117,7 +117,7 @@ fn ping<'v>(context: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
     Ok(message.map_or_else(|| Reply::status("PONG"), Reply::bulk))
 }
 
-fn echo<'v>(_: &mut Context<'_>, args: &mut Args<'v>) -> Outcome<'v> {
+fn echo<'v>(_: &'v Client, args: &mut Args<'v>) -> Outcome<'v> {
     Ok(Reply::bulk(args.bytes()?))
 }
 

@@ -110,6 +110,8 @@ pub enum Handler {
     WaitToRead(for<'v> fn(&'v ReadView<'_>, &mut Args<'v>) -> Result<Attempt<'v>, CommandError>),
     /// Walks the whole keyspace one shard at a time: never holds two locks.
     Walk(for<'v> fn(&'v Walk<'_>, &mut Args<'v>) -> Outcome<'v>),
+    /// Answers from the request and what its client is. Touches nothing.
+    Answer(for<'v> fn(&'v Client, &mut Args<'v>) -> Outcome<'v>),
     /// Touches the client or the server, never keys.
     Client(for<'v> fn(&mut Context<'_>, &mut Args<'v>) -> Outcome<'v>),
     /// The executor itself runs it, for it decides how others run.

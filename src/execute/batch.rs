@@ -11,9 +11,10 @@ use super::{is_paused, pause_mode};
 use crate::clock::Stopwatch;
 use crate::command::{Found, Handler, find_name};
 use crate::instance::{Client, Instance, PauseMode, ReplyMode};
-use crate::keyspace::{Front, Mode, shard_index};
+use crate::keyspace::{Front, LockPlan, Mode, shard_index};
 use crate::limits;
 use crate::protocol::Request;
+use std::array;
 
 /// A request to run, and plain ones behind it that are here already.
 pub struct Batch {
@@ -25,12 +26,12 @@ pub struct Batch {
     ran_bytes: usize,
 }
 
-/// A request about one key that nothing special happens to.
+/// A request about one key, or none, that nothing special happens to.
 #[derive(Clone, Copy)]
 struct Plain {
     found: Found,
-    key_index: usize,
-    hash: u64,
+    /// The index of its key, with its hash.
+    key: Option<(usize, u64)>,
     writes: bool,
     /// Its length as it was sent; none if it was read already.
     bytes: usize,
@@ -92,10 +93,10 @@ impl Batch {
             self.plain.push(plain);
             bytes = &bytes[length..];
         }
-        let mut hashes = self.plain.iter().map(|plain| plain.hash);
+        let mut hashes = self.plain.iter().filter_map(Plain::hash);
         let first = hashes.next();
         if hashes.any(|hash| Some(hash) != first) {
-            let hashes = self.plain.iter().map(|plain| plain.hash);
+            let hashes = self.plain.iter().filter_map(Plain::hash);
             instance.keyspace.warm(client.db, hashes);
         }
     }
@@ -136,10 +137,9 @@ impl Batch {
     /// The hash of a key in the shard that all of these requests change, if they are as many as can be.
     fn only_changed(&self) -> Option<u64> {
         let first = self.plain.first()?;
-        let is_like_first =
-            |plain: &Plain| plain.writes && shard_index(plain.hash) == shard_index(first.hash);
+        let is_like_first = |plain: &Plain| plain.writes && plain.shard() == first.shard();
         let is_full = self.plain.len() == limits::BATCH_REQUESTS_MAX;
-        (is_full && self.plain.iter().all(is_like_first)).then_some(first.hash)
+        first.hash().filter(|_| is_full && self.plain.iter().all(is_like_first))
     }
 
     /// Goes on to the requests behind those that have run, if they are as many for the same shard.
@@ -185,19 +185,17 @@ impl Batch {
 
     /// Has the elements asked for together that these requests are about if all want the same collection.
     fn warm_elements(&self, section: &Section<'_>, db: usize, next: usize) {
-        let plain = &self.plain[next..];
-        let alike = plain.chunk_by(|a, b| a.hash == b.hash).next().unwrap_or_default();
-        if alike.len() > 1 {
-            let words = |pick: fn(&Plain, &Request) -> usize| {
-                std::array::from_fn(|at| {
-                    let (plain, request) = (alike.get(at)?, self.requests.get(next + at)?);
-                    request.get(pick(plain, request))
-                })
-            };
-            let first = words(|plain, _| plain.key_index + 1);
-            let last = words(|_, request| request.len() - 1);
-            section.locked.warm_elements(db, alike[0].hash, first, last);
-        }
+        let [first, second, ..] = self.plain[next..] else { return };
+        let Some((key_index, hash)) = first.key.filter(|(_, hash)| second.hash() == Some(*hash))
+        else {
+            return;
+        };
+        let is_alike = |plain: &&Plain| plain.hash() == Some(hash);
+        let count = self.plain[next..].iter().take_while(is_alike).count();
+        let requests = &self.requests[next..next + count];
+        let first = array::from_fn(|at| requests.get(at)?.get(key_index + 1));
+        let last = array::from_fn(|at| requests.get(at).and_then(|it| it.get(it.len() - 1)));
+        section.locked.warm_elements(db, hash, first, last);
     }
 
     /// Counts what has run: a command that ran several times in a row once.
@@ -223,14 +221,17 @@ impl Batch {
     ) -> Unserved {
         let next = self.ran.len();
         let first = self.plain[next];
-        let shard = shard_index(first.hash);
         let mode = if first.writes { Mode::Exclusive } else { Mode::Shared };
         let mut since_ns = *now_ns;
-        let locked = instance.keyspace.try_lock_one(shard, mode).unwrap_or_else(|| {
-            let locked = instance.keyspace.lock_one(shard, mode);
-            *now_ns = watch.nanos();
-            locked
-        });
+        let keyspace = &instance.keyspace;
+        let locked = match first.shard() {
+            None => keyspace.lock_shared(&LockPlan::None),
+            Some(shard) => keyspace.try_lock_one(shard, mode).unwrap_or_else(|| {
+                let locked = keyspace.lock_one(shard, mode);
+                *now_ns = watch.nanos();
+                locked
+            }),
+        };
         let section = Section::of(instance, locked, watch.unix_us(*now_ns));
         // Whoever paused writes while we waited for the lock has been told that none runs.
         if is_paused(instance, client, pause_mode(first.found.spec)) {
@@ -242,13 +243,12 @@ impl Batch {
             let mut unserved = Unserved::new();
             let requests = &mut self.requests[next..];
             for (request, plain) in requests.iter_mut().zip(&self.plain[next..]) {
-                let fits = shard_index(plain.hash) == shard && (first.writes || !plain.writes);
-                if !fits {
+                let needs_other = plain.shard().is_some_and(|_| plain.shard() != first.shard());
+                if needs_other || (plain.writes && !first.writes) {
                     break;
                 }
                 client.record.note_command(Some(plain.found.id));
-                let known_hash = Some((plain.key_index, plain.hash));
-                let mut call = Call { found: plain.found, request, known_hash };
+                let mut call = Call { found: plain.found, request, known_hash: plain.key };
                 let performed = section.perform(client, &mut call, out);
                 if !client.effects.ready.is_empty() {
                     unserved = waiting::serve(section, &mut client.effects);
@@ -270,16 +270,31 @@ impl Batch {
 
 impl Plain {
     fn of(found: Found, instance: &Instance, request: &mut Request, bytes: usize) -> Option<Self> {
-        let writes = match found.spec.handler {
-            Handler::Read(_) => false,
-            Handler::Write(_) => true,
+        let (has_key, writes) = match found.spec.handler {
+            Handler::Read(_) => (true, false),
+            Handler::Write(_) => (true, true),
+            Handler::Answer(_) => (false, false),
             _ => return None,
         };
-        let key_index = found.spec.keys.only_index()?;
-        let key = request.get(key_index).filter(|_| found.spec.arity.admits(request.len()))?;
-        let hash = instance.keyspace.hash(key);
+        if !found.spec.arity.admits(request.len()) {
+            return None;
+        }
+        let key = if has_key {
+            let index = found.spec.keys.only_index()?;
+            Some((index, instance.keyspace.hash(request.get(index)?)))
+        } else {
+            None
+        };
         request.whole = false;
-        Some(Self { found, key_index, hash, writes, bytes })
+        Some(Self { found, key, writes, bytes })
+    }
+
+    fn hash(&self) -> Option<u64> {
+        self.key.map(|(_, hash)| hash)
+    }
+
+    fn shard(&self) -> Option<usize> {
+        self.hash().map(shard_index)
     }
 }
 
@@ -339,7 +354,7 @@ mod tests {
         *batch.first() = Request::from_args([&b"SET"[..], b"a", b"1"]);
         let together = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n";
         for (behind, is_left) in [
-            (&b"*1\r\n$4\r\nPING\r\n"[..], "is about no key"),
+            (&b"*1\r\n$4\r\nTIME\r\n"[..], "looks at the server"),
             (b"GET a\r\n", "was typed"),
             (b"*2\r\n$3\r\nGET\r\n$1\r\n", "is not here whole"),
             (b"*1\r\n$3\r\nGET\r\n", "has too few arguments"),

@@ -264,7 +264,7 @@ fn call(
             }
             Some(true)
         }
-        Handler::Read(_) | Handler::Walk(_) | Handler::Client(_) => {
+        Handler::Read(_) | Handler::Walk(_) | Handler::Answer(_) | Handler::Client(_) => {
             let performed = look(instance, client, found, request, out);
             Some(matches!(performed, Performed::Answered(true)))
         }
@@ -289,7 +289,7 @@ fn look(
     out: &mut Vec<u8>,
 ) -> Performed {
     let (plan, known_hash) = match found.spec.handler {
-        Handler::Walk(_) | Handler::Client(_) => Default::default(),
+        Handler::Walk(_) | Handler::Answer(_) | Handler::Client(_) => Default::default(),
         _ => lock_plan(instance, Some(client.db), found.spec.keys, request),
     };
     let mut call = Call { found, request, known_hash };

@@ -161,6 +161,7 @@ impl<'i> Section<'i> {
                 client.effects.saw_overdue |= walk.saw_overdue();
                 succeeded
             }
+            Handler::Answer(handler) => answering.answer(handler(client, &mut args), out),
             Handler::Client(handler) => {
                 let (shards, now_us) = (self.locked.shards(), self.now_us);
                 let mut context = Context { instance, client, shards, now_us };
@@ -262,7 +263,7 @@ pub(super) fn plan_inside(
 ) -> (LockPlan, Option<(usize, u64)>) {
     match found.spec.handler {
         _ if found.spec.walks() => (LockPlan::All, None),
-        Handler::Client(_) | Handler::Control(_) => (LockPlan::None, None),
+        Handler::Answer(_) | Handler::Client(_) | Handler::Control(_) => (LockPlan::None, None),
         _ => lock_plan(instance, warmed_db, found.spec.keys, request),
     }
 }
