@@ -1,6 +1,8 @@
 //! Replies as bytes: the one place that tells RESP2 from RESP3.
 
-use super::number::{format_double, format_long_double, write_integer};
+use super::number::{
+    INTEGER_BYTES_MAX, format_double, format_long_double, put_integer, write_integer,
+};
 use super::reply::{Reply, Shape};
 use crate::error::CommandError;
 
@@ -202,9 +204,19 @@ fn stream(
 }
 
 fn header(mark: u8, value: i64, out: &mut Vec<u8>) {
-    out.push(mark);
-    write_integer(value, out);
-    out.extend_from_slice(b"\r\n");
+    // This is most of what short replies take, and most numbers are lengths of short strings.
+    match value {
+        0..=9 => out.extend_from_slice(&[mark, b'0' + value as u8, b'\r', b'\n']),
+        10..=99 => {
+            let (tens, ones) = (value as u8 / 10, value as u8 % 10);
+            out.extend_from_slice(&[mark, b'0' + tens, b'0' + ones, b'\r', b'\n']);
+        }
+        _ => {
+            out.push(mark);
+            write_integer(value, out);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
 }
 
 fn line(mark: u8, text: &[u8], out: &mut Vec<u8>) {
@@ -220,10 +232,9 @@ fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn bulk_int(value: i64, out: &mut Vec<u8>) {
-    let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
-    header(b'$', i64::from(digits) + i64::from(value < 0), out);
-    write_integer(value, out);
-    out.extend_from_slice(b"\r\n");
+    let mut digits = [0; INTEGER_BYTES_MAX];
+    let start = put_integer(value, &mut digits);
+    bulk(&digits[start..], out);
 }
 
 #[cfg(test)]

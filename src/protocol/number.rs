@@ -97,7 +97,16 @@ fn parse_hex_float(text: &str) -> Option<f64> {
 
 /// Appends the decimal digits of `value`.
 pub fn write_integer(value: i64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; 20];
+    let mut line = [0; INTEGER_BYTES_MAX];
+    let start = put_integer(value, &mut line);
+    out.extend_from_slice(&line[start..]);
+}
+
+/// The most bytes that an integer takes in decimal digits with its sign.
+pub const INTEGER_BYTES_MAX: usize = 20;
+
+/// Puts the decimal digits of `value` at the end of `digits`; where they start.
+pub fn put_integer(value: i64, digits: &mut [u8]) -> usize {
     let mut start = digits.len();
     let mut rest = value.unsigned_abs();
     loop {
@@ -113,7 +122,7 @@ pub fn write_integer(value: i64, out: &mut Vec<u8>) {
         start -= 1;
         digits[start] = b'-';
     }
-    out.extend_from_slice(&digits[start..]);
+    start
 }
 
 /// A double as Redis 7.2 prints it (`fpconv_dtoa`): the shortest digits that read back as the same

@@ -1,10 +1,10 @@
 //! Lists: a short sequence in one listpack, a long one as a deque of bounded listpacks.
 
 use super::limits::EncodingLimits;
-use super::listpack::{Element, Listpack};
+use super::listpack::{self, Element, Listpack};
 use crate::counted::Counted;
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 use std::ops::Range;
 
 /// A sequence of byte strings with cheap ends.
@@ -599,10 +599,8 @@ impl List {
     /// The elements from an index on.
     fn iter_from(&self, index: usize) -> impl Iterator<Item = Element<'_>> + '_ {
         let (number, inner) = self.locate(index).unwrap_or((self.nodes.len(), 0));
-        self.nodes.range(number..).enumerate().flat_map(move |(count, node)| {
-            let skip = if count == 0 { inner } else { 0 };
-            node_iter(node).skip(skip)
-        })
+        let elements = Elements { nodes: self.nodes.range(number..), pack: None };
+        elements.skip(inner)
     }
 
     /// The elements in order, from one end on.
@@ -621,6 +619,32 @@ impl List {
     pub fn range(&self, part: Range<usize>) -> impl ExactSizeIterator<Item = Element<'_>> + '_ {
         let left = part.end.min(self.len).saturating_sub(part.start);
         Counted::new(self.iter_from(part.start), left)
+    }
+}
+
+/// The elements of some nodes.
+struct Elements<'l> {
+    nodes: vec_deque::Iter<'l, Node>,
+    /// What is left of the node before these.
+    pack: Option<listpack::Iter<'l>>,
+}
+
+impl<'l> Iterator for Elements<'l> {
+    type Item = Element<'l>;
+
+    fn next(&mut self) -> Option<Element<'l>> {
+        loop {
+            if let Some(element) = self.pack.as_mut().and_then(Iterator::next) {
+                return Some(element);
+            }
+            match self.nodes.next()? {
+                Node::Packed(pack) => self.pack = Some(pack.iter()),
+                Node::Plain(bytes) => {
+                    self.pack = None;
+                    return Some(Element::Bytes(bytes));
+                }
+            }
+        }
     }
 }
 
