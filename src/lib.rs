@@ -58,9 +58,12 @@
 //! would block, so a pipeline costs one write. Before it does, one session at a time stays awake for some
 //! microseconds, if nobody else has anything to do: the next request of a lone client then wakes no thread.
 //!
-//! Of a pipeline up to eight plain requests about one key each go this way as one batch: memory is asked for
-//! all of their keys together, before any lock is taken, since waiting for it is half of a lookup in a large
-//! database; neighbours that need the same lock share it; and what follows a section is done once.
+//! Of a pipeline up to eight plain requests about one key each, or none, go this way as one batch: memory is
+//! asked for all of their keys together, before any lock is taken, since waiting for it is half of a lookup in a
+//! large database; neighbours that need the same lock share it, and have the elements of a large collection
+//! asked for together as well; the clock is read once for each; and what follows a section is done once.
+//! Pipelines that change one key take turns as a whole: whoever has many requests for a shard that is in use
+//! queues up for it, and passes it on after a pipeline rather than after a batch.
 //!
 //! # What a key costs
 //!

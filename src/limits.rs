@@ -86,6 +86,8 @@ pub const BATCH_REQUESTS_MAX: usize = 8;
 pub const BATCHED_BYTES_MAX: usize = 2 * 1024;
 /// How many times as many more of them for one shard there have to be for a client to queue up for it.
 pub const QUEUEING_BATCHES_MIN: usize = 4;
+/// How long a client stays at the front of such a queue with one batch after the other, in microseconds.
+pub const QUEUE_FRONT_US_MAX: i64 = 1000;
 /// How long one critical section of theirs goes on before another may begin, in nanoseconds.
 pub const BATCH_SECTION_NS_MAX: u64 = 20_000;
 /// Shards of the keyspace: 2^SHARD_BITS.

@@ -119,9 +119,12 @@ impl Batch {
         if !self.run_gathered(instance, client, out) {
             return false;
         }
-        // Whoever has come to the front of a queue stays there as long as there is enough to do.
-        while front.is_some() && self.gather_more(instance, client, behind) {
-            self.run_gathered(instance, client, out);
+        if front.is_some() {
+            // Whoever has come to the front stays there for as long as there is enough to do, but not for ever.
+            let until_us = instance.clock.now_us() + limits::QUEUE_FRONT_US_MAX;
+            while instance.clock.now_us() < until_us && self.gather_more(instance, client, behind) {
+                self.run_gathered(instance, client, out);
+            }
         }
         true
     }

@@ -71,8 +71,8 @@ impl Answering<'_> {
 pub(super) struct Section<'i> {
     pub(super) instance: &'i Instance,
     pub(super) locked: Locked<'i>,
-    /// Unix time in microseconds. It is read with the locks held, so that time never runs backwards
-    /// for a key.
+    /// Unix time in microseconds. It is read with the locks held, or right before if they were free, so that
+    /// what others did at a later time is never seen at an earlier one by who waited for them.
     now_us: i64,
 }
 
@@ -85,8 +85,7 @@ impl<'i> Section<'i> {
         Self { instance, locked, now_us: instance.clock.now_us() }
     }
 
-    /// With what is locked already, at this unix time in microseconds: read with the locks held, or just before
-    /// they were taken without waiting.
+    /// With what is locked already, at this unix time in microseconds.
     pub(super) fn of(instance: &'i Instance, locked: Locked<'i>, now_us: i64) -> Self {
         Self { instance, locked, now_us }
     }

@@ -1,4 +1,4 @@
-//! Asking memory for keys before commands do.
+//! Asking memory for keys, and for elements of what they hold, before commands do.
 //!
 //! Whoever looks a key up waits for memory several times, one wait after the other: for its line in the
 //! index, for its entry, for its bytes. In a large database that is half of what a command takes. A
@@ -36,7 +36,7 @@ impl Keyspace {
 }
 
 impl Locked<'_> {
-    /// Brings elements of a collection into the processor's cache [for commands to come](ValueRef::warm). The
+    /// Brings elements of a collection into the processor's cache [for commands to come](crate::value::ValueRef::warm). The
     /// shard of its key, which has this hash, must be locked.
     pub fn warm_elements(&self, db: usize, hash: u64, first: Words<'_>, last: Words<'_>) {
         let entry = self.shard(hash).database(db).and_then(|database| database.likely_entry(hash));
