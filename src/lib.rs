@@ -52,8 +52,8 @@
 //! `session` reads a [`Request`](protocol::Request) from a `BufRead`: an array of bulk strings, or a
 //! line that somebody typed. [`execute::execute`] finds its row in the table, admits it (arity,
 //! authentication), reads off the row which arguments are keys, locks the shards of these keys, shared
-//! or exclusive after the type of the handler, and hands the handler a view of just them. The handler returns a [`Reply`](protocol::Reply), which may borrow from the store; it
-//! is encoded into the session's buffer before the locks are let go. Then counters are counted, what
+//! or exclusive after the type of the handler, and hands the handler a view of just them. The handler
+//! returns a [`Reply`](protocol::Reply), which may borrow from the store; it is encoded into the session's buffer before the locks are let go. Then counters are counted, what
 //! was removed is freed, and the reaper hears of a new deadline. Replies are sent when the next read
 //! would block, so a pipeline costs one write. Before it does, one session at a time stays awake for some
 //! microseconds, if nobody else has anything to do: the next request of a lone client then wakes no thread.

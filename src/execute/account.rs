@@ -1,58 +1,38 @@
 //! What is told of a command that has run: to the statistics, the slow log, and those who monitor.
 
 use crate::command::{Flags, Found};
-use crate::instance::{Client, Instance, LatencyEvent, Notice, Seen, Shown, SlowEntry};
+use crate::instance::{Client, Instance, LatencyEvent, Notice, Ran, Seen, Shown, SlowEntry};
 use crate::protocol::Request;
 use std::fmt::Display;
 use std::time::Duration;
-
-/// What became of a request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outcome {
-    pub(super) took_ns: u64,
-    pub(super) succeeded: bool,
-}
-
-impl Outcome {
-    pub(super) fn new(took: Duration, succeeded: bool) -> Self {
-        // Nanoseconds fit for five centuries.
-        Self { took_ns: took.as_nanos() as u64, succeeded }
-    }
-}
 
 /// Counts a command that has run, once for each of these requests.
 pub(super) fn account<'r>(
     instance: &Instance,
     client: &Client,
     found: Found,
-    ran: impl Iterator<Item = (&'r Request, Outcome)> + Clone,
+    runs: impl Iterator<Item = (&'r Request, Ran)> + Clone,
 ) {
-    let times = ran.clone().map(|(_, outcome)| (outcome.took_ns, outcome.succeeded));
-    instance.stats.ran(client.id(), found.id, times, client.settings.latency_tracking);
+    let counted = runs.clone().map(|(_, ran)| ran);
+    instance.stats.ran(client.id(), found.id, counted, client.settings.latency_tracking);
     let is_fast = found.spec.flags.has(Flags::FAST);
     let event = if is_fast { LatencyEvent::FastCommand } else { LatencyEvent::Command };
-    for (request, outcome) in ran {
-        note_if_slow(instance, client, found, request, outcome.took_ns);
+    for (request, ran) in runs {
+        note_if_slow(instance, client, found, request, ran.nanos);
         let threshold_ms = client.settings.latency_monitor_threshold;
-        instance.note_latency(event, Duration::from_nanos(outcome.took_ns), threshold_ms);
+        instance.note_latency(event, Duration::from_nanos(ran.nanos), threshold_ms);
     }
 }
 
-fn note_if_slow(
-    instance: &Instance,
-    client: &Client,
-    found: Found,
-    request: &Request,
-    took_ns: u64,
-) {
+fn note_if_slow(instance: &Instance, client: &Client, found: Found, request: &Request, nanos: u64) {
     let Ok(limit_us) = u64::try_from(client.settings.slowlog_log_slower_than) else { return };
-    if took_ns / 1000 < limit_us || found.spec.flags.has(Flags::SKIP_SLOWLOG) {
+    if nanos / 1000 < limit_us || found.spec.flags.has(Flags::SKIP_SLOWLOG) {
         return;
     }
     let entry = SlowEntry {
         id: 0,
         at_seconds: instance.clock.now_ms() / 1000,
-        micros: took_ns / 1000,
+        micros: nanos / 1000,
         args: SlowEntry::shorten(request.iter()),
         address: client.record.peer.to_string(),
         name: client.record.texts().name.clone(),

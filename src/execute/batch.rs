@@ -4,13 +4,13 @@
 //! Plain requests about one key each share that, and their keys are asked for together. Clients cannot tell
 //! this from running them one by one, at once after each other.
 
-use super::account::{Outcome, account};
+use super::account::account;
 use super::section::{Call, Performed, Section, settle};
 use super::waiting::{self, Unserved};
 use super::{is_paused, pause_mode};
 use crate::clock::Stopwatch;
 use crate::command::{Found, Handler, find_name};
-use crate::instance::{Client, Instance, PauseMode, ReplyMode};
+use crate::instance::{Client, Instance, PauseMode, Ran, ReplyMode};
 use crate::keyspace::{Front, LockPlan, Mode, shard_index};
 use crate::limits;
 use crate::protocol::Request;
@@ -21,7 +21,7 @@ pub struct Batch {
     /// The first is the one to run. Behind the plain ones there is room for others.
     requests: Vec<Request>,
     plain: Vec<Plain>,
-    ran: Vec<Outcome>,
+    ran: Vec<Ran>,
     /// Bytes of the requests behind the first that were run, as they were sent.
     ran_bytes: usize,
 }
@@ -203,10 +203,10 @@ impl Batch {
 
     /// Counts what has run: a command that ran several times in a row once.
     fn account(&self, instance: &Instance, client: &Client) {
-        let mut rest = 0;
+        let mut start = 0;
         for alike in self.plain[..self.ran.len()].chunk_by(|a, b| a.found.id == b.found.id) {
-            let these = rest..rest + alike.len();
-            rest = these.end;
+            let these = start..start + alike.len();
+            start = these.end;
             let requests = &self.requests[these.clone()];
             let ran = requests.iter().zip(self.ran[these].iter().copied());
             account(instance, client, alike[0].found, ran);
@@ -227,14 +227,12 @@ impl Batch {
         let mode = if first.writes { Mode::Exclusive } else { Mode::Shared };
         let mut since_ns = *now_ns;
         let keyspace = &instance.keyspace;
-        let locked = match first.shard() {
-            None => keyspace.lock_shared(&LockPlan::None),
-            Some(shard) => keyspace.try_lock_one(shard, mode).unwrap_or_else(|| {
-                let locked = keyspace.lock_one(shard, mode);
-                *now_ns = watch.nanos();
-                locked
-            }),
-        };
+        let plan = first.shard().map_or(LockPlan::None, LockPlan::One);
+        let locked = keyspace.try_lock(&plan, mode).unwrap_or_else(|| {
+            let locked = keyspace.lock(&plan, mode);
+            *now_ns = watch.nanos();
+            locked
+        });
         let section = Section::of(instance, locked, watch.unix_us(*now_ns));
         // Whoever paused writes while we waited for the lock has been told that none runs.
         if is_paused(instance, client, pause_mode(first.found.spec)) {
@@ -246,7 +244,7 @@ impl Batch {
             let mut unserved = Unserved::new();
             let requests = &mut self.requests[next..];
             for (request, plain) in requests.iter_mut().zip(&self.plain[next..]) {
-                let needs_other = plain.shard().is_some_and(|_| plain.shard() != first.shard());
+                let needs_other = plain.key.is_some() && plain.shard() != first.shard();
                 if needs_other || (plain.writes && !first.writes) {
                     break;
                 }
@@ -259,7 +257,7 @@ impl Batch {
                 client.effects.has_changed();
                 *now_ns = watch.nanos();
                 let succeeded = matches!(performed, Performed::Answered(true));
-                self.ran.push(Outcome { took_ns: *now_ns - since_ns, succeeded });
+                self.ran.push(Ran { nanos: *now_ns - since_ns, succeeded });
                 since_ns = *now_ns;
                 let is_long = *now_ns > until_ns;
                 if is_long || !unserved.is_empty() || out.len() > limits::WRITE_BUFFER_BYTES_MAX {
@@ -387,7 +385,7 @@ mod tests {
         assert_eq!(run_all(), limits::BATCH_REQUESTS_MAX);
         let (keyspace, hash) = (&instance.keyspace, instance.keyspace.hash(b"a"));
         std::thread::scope(|scope| {
-            let locked = keyspace.lock_one(shard_index(hash), Mode::Exclusive);
+            let locked = keyspace.lock_exclusive(&LockPlan::for_hash(hash));
             let front = keyspace.queue_up(hash);
             let queueing = scope.spawn(run_all);
             while keyspace.queue_length(hash) < 2 {

@@ -13,7 +13,7 @@ use super::waiting;
 use crate::command::{Found, Migration};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance};
-use crate::keyspace::{Entry, Freeing, LockPlan, ReadView, WatchFlag, WriteView};
+use crate::keyspace::{Entry, Freeing, LockPlan, Mode, ReadView, WatchFlag, WriteView};
 use crate::limits;
 use crate::persist;
 use crate::protocol::Reply;
@@ -79,7 +79,8 @@ impl<'i, 'r> Journey<'i, 'r> {
     fn pack(&self, client: &mut Client, keys: &[&'r [u8]]) -> Vec<Parcel<'r>> {
         let (instance, db) = (self.instance, client.db);
         let copies = self.migration.copies;
-        let mut section = Section::enter(instance, &self.plan(keys), !copies);
+        let mode = if copies { Mode::Shared } else { Mode::Exclusive };
+        let mut section = Section::enter(instance, &self.plan(keys), mode);
         let moment = section.moment(client, self.found);
         let view = ReadView::new(&section.locked, db, moment);
         let pack = |key: &&'r [u8]| {
@@ -163,7 +164,7 @@ impl<'i, 'r> Journey<'i, 'r> {
         }
         let (instance, db) = (self.instance, client.db);
         let keys: Vec<&[u8]> = parcels.iter().map(|parcel| parcel.key).collect();
-        let section = Section::enter(instance, &self.plan(&keys), true);
+        let section = Section::enter(instance, &self.plan(&keys), Mode::Exclusive);
         let mut changed = Vec::new();
         let unserved = section.contain(client, |section, client| {
             let (now_ms, moment) = (section.now_ms(), section.moment(client, self.found));

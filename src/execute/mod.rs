@@ -16,9 +16,10 @@ mod waiting;
 
 use crate::command::{self, Control, Flags, Found, Handler, Spec, help};
 use crate::error::CommandError;
-use crate::instance::{Client, Closing, Instance, PauseMode};
+use crate::instance::{Client, Closing, Instance, PauseMode, Ran};
+use crate::keyspace::Mode;
 use crate::protocol::{Reply, Request, encode, encode_error};
-use account::{Outcome, Source, account, show};
+use account::{Source, account, show};
 pub use batch::Batch;
 use refusal::{find, refuse};
 use section::{Call, Performed, Section, handler_for, lock_plan, reap_seen, settle};
@@ -229,8 +230,8 @@ fn run(
         return Execution::AfterPause;
     };
     let took = started.elapsed().saturating_sub(std::mem::take(&mut client.waited));
-    let outcome = Outcome::new(took, succeeded);
-    account(instance, client, found, iter::once((&*request, outcome)));
+    let ran = Ran::new(took, succeeded);
+    account(instance, client, found, iter::once((&*request, ran)));
     if monitored {
         show(instance, client, Source::Client, found, request, took);
     }
@@ -293,7 +294,7 @@ fn look(
         _ => lock_plan(instance, Some(client.db), found.spec.keys, request),
     };
     let mut call = Call { found, request, known_hash };
-    let mut section = Section::enter(instance, &plan, false);
+    let mut section = Section::enter(instance, &plan, Mode::Shared);
     let performed = section.perform(client, &mut call, out);
     let now_ms = section.now_ms();
     drop(section);
@@ -315,7 +316,7 @@ fn change(
 ) -> Option<bool> {
     let (plan, known_hash) = lock_plan(instance, Some(client.db), found.spec.keys, request);
     let mut call = Call { found, request, known_hash };
-    let section = Section::enter(instance, &plan, true);
+    let section = Section::enter(instance, &plan, Mode::Exclusive);
     // Whoever paused writes while we waited for the locks has been told that none runs.
     if is_paused(instance, client, pause_mode(found.spec)) {
         return None;

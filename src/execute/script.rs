@@ -10,7 +10,7 @@ use super::transaction::Controlled;
 use super::{is_monitored, is_paused, waiting};
 use crate::command::{self, Flags, Found, Handler, ScriptAccess, ScriptName};
 use crate::error::CommandError;
-use crate::instance::{Client, Instance, PauseMode};
+use crate::instance::{Client, Instance, PauseMode, Ran};
 use crate::keyspace::Mode;
 use crate::protocol::{Protocol, Request, encode, encode_error, parse_integer};
 use crate::script::{Digest, Host, Raised, Run, Script, Words, with_room};
@@ -190,8 +190,8 @@ impl Host for Commands<'_, '_> {
             }
         };
         let took = started.elapsed();
-        let times = iter::once((took.as_nanos() as u64, succeeded));
-        instance.stats.ran(self.client.id(), found.id, times, false);
+        let ran = iter::once(Ran::new(took, succeeded));
+        instance.stats.ran(self.client.id(), found.id, ran, false);
         if monitored {
             show(instance, self.client, Source::Script, found, &request, took);
         }

@@ -77,12 +77,10 @@ pub(super) struct Section<'i> {
 }
 
 impl<'i> Section<'i> {
-    /// Locks what a plan says, exclusively where something may be changed.
-    pub(super) fn enter(instance: &'i Instance, plan: &LockPlan, exclusive: bool) -> Self {
-        let keyspace = &instance.keyspace;
-        let locked =
-            if exclusive { keyspace.lock_exclusive(plan) } else { keyspace.lock_shared(plan) };
-        Self { instance, locked, now_us: instance.clock.now_us() }
+    /// Locks what a plan says.
+    pub(super) fn enter(instance: &'i Instance, plan: &LockPlan, mode: Mode) -> Self {
+        let locked = instance.keyspace.lock(plan, mode);
+        Self::of(instance, locked, instance.clock.now_us())
     }
 
     /// With what is locked already, at this unix time in microseconds.
@@ -93,7 +91,7 @@ impl<'i> Section<'i> {
     /// Locks nothing yet: what the commands to come [need](plan_inside) is locked one after the other.
     pub(super) fn enter_as_needed(instance: &'i Instance, mode: Mode) -> Self {
         let locked = instance.keyspace.lock_as_needed(mode);
-        Self { instance, locked, now_us: instance.clock.now_us() }
+        Self::of(instance, locked, instance.clock.now_us())
     }
 
     /// Unix time in milliseconds as deadlines count it.

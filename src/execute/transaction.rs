@@ -1,12 +1,12 @@
 //! MULTI and what belongs to it: commands that are queued and then run as one critical section.
 
-use super::account::{Outcome, Source, account, show};
+use super::account::{Source, account, show};
 use super::section::{Call, Performed, Section, lock_plan, plan_inside, reap_seen, settle};
 use super::{is_paused, migrate, script, waiting};
 use crate::command::{self, Control, Found, Handler};
 use crate::error::CommandError;
-use crate::instance::{Client, Instance, PauseMode};
-use crate::keyspace::LockPlan;
+use crate::instance::{Client, Instance, PauseMode, Ran};
+use crate::keyspace::{LockPlan, Mode};
 use crate::protocol::{Reply, Request, encode, encode_array_header};
 use std::iter;
 use std::time::Instant;
@@ -72,7 +72,7 @@ fn watch(instance: &Instance, client: &mut Client, call: &Call<'_>) {
     }
     let keys = call.found.spec.keys;
     let (plan, _) = lock_plan(instance, Some(client.db), keys, call.request);
-    let mut section = Section::enter(instance, &plan, true);
+    let mut section = Section::enter(instance, &plan, Mode::Exclusive);
     let positions = keys.positions(call.request);
     let names = positions.filter_map(|index| call.request.get(index));
     let now_ms = section.now_ms();
@@ -104,8 +104,9 @@ fn run(instance: &Instance, client: &mut Client, out: &mut Vec<u8>) -> Controlle
     let plan = calls.iter().map(|call| plan_of(instance, client.db, call));
     let plan = plan.fold(instance.watch_plan(client), LockPlan::and);
     let has_script = calls.iter().any(|call| is_script(call.found));
-    let exclusive = writes || has_script || !client.watched().is_empty();
-    let mut section = Section::enter(instance, &plan, exclusive);
+    let changes = writes || has_script || !client.watched().is_empty();
+    let lock_mode = if changes { Mode::Exclusive } else { Mode::Shared };
+    let mut section = Section::enter(instance, &plan, lock_mode);
     if is_paused(instance, client, mode) {
         drop(section);
         drop(calls);
@@ -178,8 +179,8 @@ fn perform_inside(
         },
     };
     let took = started.elapsed();
-    let outcome = Outcome::new(took, succeeded);
-    account(instance, client, call.found, iter::once((&*call.request, outcome)));
+    let ran = Ran::new(took, succeeded);
+    account(instance, client, call.found, iter::once((&*call.request, ran)));
     if monitored {
         show(instance, client, Source::Client, call.found, call.request, took);
     }

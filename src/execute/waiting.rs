@@ -10,7 +10,7 @@ use super::section::{Answering, Call, Performed, Section, attempt, lock_plan, se
 use crate::command::{self, Found, KeyFlags, Wait};
 use crate::error::CommandError;
 use crate::instance::{Client, Instance, ParkedCall, SharedRecord, Unblock, Wake};
-use crate::keyspace::{Effects, KeyName, LockPlan, Locked, Moment, Telling};
+use crate::keyspace::{Effects, KeyName, LockPlan, Locked, Mode, Moment, Telling};
 use crate::protocol::{Reply, Request, encode};
 
 /// Waiting clients that could not be served, since others held locks that this takes.
@@ -198,7 +198,7 @@ pub(super) fn serve_later(instance: &Instance, client: &mut Client, mut unserved
     while let Some((ready, plan)) = unserved.pop() {
         let key_plan = LockPlan::for_hashes(std::iter::once(instance.keyspace.hash(&ready.key)));
         client.effects.ready.push_back(ready);
-        let section = Section::enter(instance, &plan.and(key_plan), true);
+        let section = Section::enter(instance, &plan.and(key_plan), Mode::Exclusive);
         let more = section.contain(client, |section, client| serve(section, &mut client.effects));
         unserved.extend(more);
         settle(instance, client);

@@ -51,7 +51,7 @@ pub use registry::{Registry, SharedRecord};
 pub use saving::{NotTaken, SaveHistory, SaveJob, SavePoint, Saving};
 pub use scripts::Scripts;
 pub use slowlog::{SlowEntry, Slowlog};
-pub use stats::{CommandCounters, Rates, Stats, Tally};
+pub use stats::{CommandCounters, Ran, Rates, Stats, Tally};
 pub use stop::Stop;
 pub use tracking::{Scope, Tracker, Tracking, TrackingOptions};
 pub use transaction::{Transaction, TransactionGauges, WatchedKey};

@@ -58,6 +58,23 @@ pub struct Rates {
     pub output_bytes: f64,
 }
 
+/// One run of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Ran {
+    /// Nanoseconds that it took, since many commands take less than the microsecond that INFO counts in.
+    pub nanos: u64,
+    /// Whether it answered no error.
+    pub succeeded: bool,
+}
+
+impl Ran {
+    /// A run that took so long.
+    pub fn new(took: Duration, succeeded: bool) -> Self {
+        // Nanoseconds fit for five centuries.
+        Self { nanos: took.as_nanos() as u64, succeeded }
+    }
+}
+
 /// What is counted for one command.
 #[derive(Default)]
 pub struct CommandCounters {
@@ -108,25 +125,23 @@ impl Stats {
         &self.stripes[client_id as usize % STRIPE_COUNT]
     }
 
-    /// Counts a command that ran, perhaps several times: how many nanoseconds it took, and whether it
-    /// succeeded. If that is `tracked`, also how often it took how long.
+    /// Counts a command that ran, perhaps several times. If that is `tracked`, also how often it took how long.
     pub fn ran(
         &self,
         client_id: u64,
         command: u16,
-        times: impl Iterator<Item = (u64, bool)>,
+        runs: impl Iterator<Item = Ran>,
         tracked: bool,
     ) {
         let counters = &self.stripe(client_id).commands[usize::from(command)];
         let histogram = tracked.then(|| counters.histogram.get_or_init(Box::default));
         let (mut calls, mut nanos, mut failed) = (0, 0, 0);
-        // Nanoseconds, since many commands take less than the microsecond that INFO counts in.
-        for (took_ns, succeeded) in times {
+        for ran in runs {
             calls += 1;
-            nanos += took_ns;
-            failed += u64::from(!succeeded);
+            nanos += ran.nanos;
+            failed += u64::from(!ran.succeeded);
             if let Some(histogram) = histogram {
-                histogram.add(took_ns);
+                histogram.add(ran.nanos);
             }
         }
         counters.calls.fetch_add(calls, Ordering::Relaxed);
@@ -355,12 +370,13 @@ impl CommandCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::iter;
 
     #[test]
     fn time_is_counted_below_the_microsecond() {
         let stats = Stats::new(2);
         for client in 0..3 {
-            stats.ran(client, 1, [(700, client != 2)].into_iter(), false);
+            stats.ran(client, 1, iter::once(Ran { nanos: 700, succeeded: client != 2 }), false);
         }
         stats.rejected(7, 1);
         let tally = Tally { calls: 3, micros: 2, rejected: 1, failed: 1 };
@@ -375,13 +391,13 @@ mod tests {
         let stats = Stats::new(1);
         let start = Instant::now() + Duration::from_secs(1);
         stats.sample(start);
-        stats.ran(1, 0, [(0, true); 10].into_iter(), false);
+        stats.ran(1, 0, iter::repeat_n(Ran::new(Duration::ZERO, true), 10), false);
         stats.add_input(1, 4096);
         stats.sample(start + Duration::from_secs(2));
         let rates = Rates { commands: 5.0, input_bytes: 2048.0, output_bytes: 0.0 };
         assert_eq!(stats.rates(), rates);
         stats.reset();
-        stats.ran(1, 0, [(0, true)].into_iter(), false);
+        stats.ran(1, 0, iter::once(Ran::new(Duration::ZERO, true)), false);
         stats.sample(start + Duration::from_secs(3));
         assert_eq!(stats.rates(), Rates::default());
     }

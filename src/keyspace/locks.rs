@@ -122,18 +122,6 @@ impl Keyspace {
         self.lock(plan, Mode::Exclusive)
     }
 
-    /// Locks one shard, unless somebody else has it.
-    pub fn try_lock_one(&self, shard: usize, mode: Mode) -> Option<Locked<'_>> {
-        let guard = self.try_guard(shard, mode)?;
-        Some(Locked { keyspace: self, guards: Guards::One(shard, guard), mode, turn: None })
-    }
-
-    /// Locks one shard.
-    pub fn lock_one(&self, shard: usize, mode: Mode) -> Locked<'_> {
-        let guard = self.guard(shard, mode);
-        Locked { keyspace: self, guards: Guards::One(shard, guard), mode, turn: None }
-    }
-
     /// Locks nothing yet, but lets what this gives be [extended](Locked::extend). Waits for others who have
     /// that.
     pub fn lock_as_needed(&self, mode: Mode) -> Locked<'_> {
@@ -174,13 +162,24 @@ impl Keyspace {
         }
     }
 
-    fn lock(&self, plan: &LockPlan, mode: Mode) -> Locked<'_> {
+    /// Locks what a plan says.
+    pub fn lock(&self, plan: &LockPlan, mode: Mode) -> Locked<'_> {
         let guards = match plan {
             LockPlan::None => Guards::None,
             LockPlan::One(shard) => Guards::One(*shard, self.guard(*shard, mode)),
             LockPlan::Some(_) | LockPlan::All => Guards::Some(self.guards(plan, mode)),
         };
         Locked { keyspace: self, guards, mode, turn: None }
+    }
+
+    /// The same without waiting; `None` if somebody else holds some of it.
+    pub fn try_lock(&self, plan: &LockPlan, mode: Mode) -> Option<Locked<'_>> {
+        let guards = match plan {
+            LockPlan::None => Guards::None,
+            LockPlan::One(shard) => Guards::One(*shard, self.try_guard(*shard, mode)?),
+            LockPlan::Some(_) | LockPlan::All => Guards::Some(self.try_guards(plan, mode).ok()?),
+        };
+        Some(Locked { keyspace: self, guards, mode, turn: None })
     }
 
     /// Several shards. Who has to wait for one of them holds none of the others meanwhile, or all would

@@ -81,7 +81,7 @@ impl Keyspace {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LockPlan, Mode};
+    use super::super::LockPlan;
     use super::*;
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
         let keyspace = Keyspace::new(1);
         let hash = keyspace.hash(b"a");
         assert!(keyspace.queue_up(hash).is_none());
-        let locked = keyspace.lock_one(shard_index(hash), Mode::Exclusive);
+        let locked = keyspace.lock_exclusive(&LockPlan::for_hash(hash));
         let front = keyspace.queue_up(hash);
         assert!(front.is_some());
         drop((locked, front));

@@ -97,9 +97,9 @@ fn parse_hex_float(text: &str) -> Option<f64> {
 
 /// Appends the decimal digits of `value`.
 pub fn write_integer(value: i64, out: &mut Vec<u8>) {
-    let mut line = [0; INTEGER_BYTES_MAX];
-    let start = put_integer(value, &mut line);
-    out.extend_from_slice(&line[start..]);
+    let mut digits = [0; INTEGER_BYTES_MAX];
+    let start = put_integer(value, &mut digits);
+    out.extend_from_slice(&digits[start..]);
 }
 
 /// The most bytes that an integer takes in decimal digits with its sign.

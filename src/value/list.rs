@@ -599,14 +599,13 @@ impl List {
     /// The elements from an index on.
     fn iter_from(&self, index: usize) -> impl Iterator<Item = Element<'_>> + '_ {
         let (number, inner) = self.locate(index).unwrap_or((self.nodes.len(), 0));
-        let elements = Elements { nodes: self.nodes.range(number..), pack: None };
-        elements.skip(inner)
+        Elements::of(self.nodes.range(number..)).skip(inner)
     }
 
     /// The elements in order, from one end on.
     pub fn iter(&self, from: End) -> impl ExactSizeIterator<Item = Element<'_>> + '_ {
         let (forth, back) = match from {
-            End::Left => (Some(self.nodes.iter().flat_map(node_iter)), None),
+            End::Left => (Some(Elements::of(self.nodes.iter())), None),
             End::Right => {
                 (None, Some(self.nodes.iter().rev().flat_map(|node| node_iter(node).rev())))
             }
@@ -627,6 +626,12 @@ struct Elements<'l> {
     nodes: vec_deque::Iter<'l, Node>,
     /// What is left of the node before these.
     pack: Option<listpack::Iter<'l>>,
+}
+
+impl<'l> Elements<'l> {
+    fn of(nodes: vec_deque::Iter<'l, Node>) -> Self {
+        Self { nodes, pack: None }
+    }
 }
 
 impl<'l> Iterator for Elements<'l> {
