@@ -74,6 +74,20 @@ pub enum Side {
     Real,
 }
 
+impl Side {
+    /// How often a section may be played until its replies are as expected.
+    ///
+    /// Our clock stands still, the real server's does not: a second that ends between two requests
+    /// shows in the replies that count seconds (OBJECT IDLETIME, TTL), and is as right as what is
+    /// written.
+    fn plays_max(self) -> usize {
+        match self {
+            Self::Redist => 1,
+            Self::Real => 3,
+        }
+    }
+}
+
 impl Transcript {
     /// Every file of the folder, by name.
     pub fn all() -> Vec<Self> {
@@ -158,16 +172,19 @@ impl Transcript {
             {
                 continue;
             }
-            let Some(target) = Target::start(side, section, &mut shared_real) else { break };
-            let mut play = Play {
-                transcript: self,
-                side,
-                resp,
-                target,
-                clients: BTreeMap::new(),
-                waiting: BTreeSet::new(),
-            };
-            play.run(section, &mut failures);
+            let mut differences = Vec::new();
+            for _ in 0..side.plays_max() {
+                let Some(target) = Target::start(side, section, &mut shared_real) else {
+                    return failures;
+                };
+                differences = Play::new(self, side, resp, target).run(section);
+                if differences.is_empty() {
+                    break;
+                }
+                // It may not have come to the steps that undo what the section configures.
+                shared_real = None;
+            }
+            failures.append(&mut differences);
         }
         failures
     }
@@ -188,14 +205,7 @@ impl Transcript {
                     continue;
                 }
                 let Some(target) = Target::start(side, section, &mut shared_real) else { return };
-                let mut play = Play {
-                    transcript: self,
-                    side,
-                    resp,
-                    target,
-                    clients: BTreeMap::new(),
-                    waiting: BTreeSet::new(),
-                };
+                let mut play = Play::new(self, side, resp, target);
                 for step in &section.steps {
                     let reply = play.step(step);
                     if missing(step) {
@@ -322,8 +332,15 @@ struct Play<'t> {
     waiting: BTreeSet<usize>,
 }
 
-impl Play<'_> {
-    fn run(&mut self, section: &Section, failures: &mut Vec<String>) {
+impl<'t> Play<'t> {
+    fn new(transcript: &'t Transcript, side: Side, resp: Resp, target: Target) -> Self {
+        let (clients, waiting) = (BTreeMap::new(), BTreeSet::new());
+        Self { transcript, side, resp, target, clients, waiting }
+    }
+
+    /// Plays one section and gives what was not as expected.
+    fn run(&mut self, section: &Section) -> Vec<String> {
+        let mut failures = Vec::new();
         for step in &section.steps {
             let Some(reply) = self.step(step) else { continue };
             let expected = step.expected.as_ref().map(|expected| self.expectation(expected));
@@ -333,7 +350,7 @@ impl Play<'_> {
             }
             // After a reply too many or too few, nothing that follows means anything.
             if reply.starts_with("no reply") {
-                return;
+                return failures;
             }
         }
         for (number, client) in &mut self.clients {
@@ -345,6 +362,7 @@ impl Play<'_> {
                 ));
             }
         }
+        failures
     }
 
     fn failure(
