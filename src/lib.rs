@@ -62,8 +62,8 @@
 //! asked for all of their keys together, before any lock is taken, since waiting for it is half of a lookup in a
 //! large database; neighbours that need the same lock share it, and have the elements of a large collection
 //! asked for together as well; the clock is read once for each; and what follows a section is done once.
-//! Pipelines that change one key take turns as a whole: whoever has many requests for a shard that is in use
-//! queues up for it, and passes it on after a pipeline rather than after a batch.
+//! Long pipelines that change one key take turns as a whole: whoever has requests for a shard that take longer
+//! than to be woken queues up for it, and passes it on after a pipeline rather than after a batch.
 //!
 //! # What a key costs
 //!

@@ -24,6 +24,8 @@ pub struct Batch {
     ran: Vec<Ran>,
     /// Bytes of the requests behind the first that were run, as they were sent.
     ran_bytes: usize,
+    /// Nanoseconds that one of the last requests took at least: a guess at what the next will take.
+    pace_ns: u64,
 }
 
 /// A request about one key, or none, that nothing special happens to.
@@ -44,6 +46,7 @@ impl Default for Batch {
             plain: Vec::new(),
             ran: Vec::new(),
             ran_bytes: 0,
+            pace_ns: 0,
         }
     }
 }
@@ -129,23 +132,24 @@ impl Batch {
         true
     }
 
-    /// Stands in a queue if there are many more requests than these for the same shard, as it seems.
+    /// Stands in a queue if what is here for one shard will take long, as it seems.
     fn queue_up<'i>(&self, instance: &'i Instance, behind: &[u8]) -> Option<Front<'i>> {
-        let bytes: usize = self.plain.iter().map(|plain| plain.bytes).sum();
-        let is_much = behind.len() > bytes * limits::QUEUEING_BATCHES_MIN;
-        let hash = self.only_changed().filter(|_| is_much)?;
-        instance.keyspace.queue_up(hash)
+        let gathered = self.plain.get(1..)?;
+        let gathered_bytes: usize = gathered.iter().map(|plain| plain.bytes).sum();
+        // If all are about as long as these.
+        let count = (behind.len() * gathered.len()).checked_div(gathered_bytes)? as u64;
+        let is_much = count * self.pace_ns >= limits::QUEUEING_NS_MIN;
+        self.only_changed().filter(|_| is_much).map(|hash| instance.keyspace.queue_up(hash))
     }
 
-    /// The hash of a key in the shard that all of these requests change, if they are as many as can be.
+    /// The hash of a key in the shard that all of these requests change.
     fn only_changed(&self) -> Option<u64> {
         let first = self.plain.first()?;
         let is_like_first = |plain: &Plain| plain.writes && plain.shard() == first.shard();
-        let is_full = self.plain.len() == limits::BATCH_REQUESTS_MAX;
-        first.hash().filter(|_| is_full && self.plain.iter().all(is_like_first))
+        first.hash().filter(|_| self.plain.iter().all(is_like_first))
     }
 
-    /// Goes on to the requests behind those that have run, if they are as many for the same shard.
+    /// Goes on to the requests behind those that have run, if they are for the same shard.
     fn gather_more(&mut self, instance: &Instance, client: &Client, behind: &[u8]) -> bool {
         let has_ran = self.ran.len() == self.plain.len();
         let last = self.only_changed().filter(|_| has_ran && !client.record.is_closing());
@@ -178,6 +182,7 @@ impl Batch {
         if self.ran.is_empty() {
             return false;
         }
+        self.pace_ns = self.ran.iter().map(|ran| ran.nanos).min().unwrap_or(0);
         settle(instance, client);
         waiting::serve_later(instance, client, unserved);
         self.account(instance, client);
@@ -344,7 +349,7 @@ mod tests {
         let plain = requests.iter_mut().zip(rows);
         let plain = plain.map(|(request, spec)| Plain::of(found(spec), instance, request, 1));
         let plain = plain.collect::<Option<_>>().expect("these are plain");
-        Batch { requests, plain, ran: Vec::new(), ran_bytes: 0 }
+        Batch { requests, plain, ..Batch::default() }
     }
 
     #[test]
@@ -371,29 +376,30 @@ mod tests {
     }
 
     #[test]
-    fn much_for_a_shard_that_others_use_is_done_at_the_front_of_a_queue() {
+    fn what_takes_long_in_one_shard_is_done_at_the_front_of_a_queue() {
         let instance = &instance();
         let incr = b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n";
-        let run_all = || {
-            let (mut client, mut batch, mut out) = (client(instance), Batch::default(), Vec::new());
+        let run_all = |pace_ns| {
+            let (mut client, mut out) = (client(instance), Vec::new());
+            let mut batch = Batch { pace_ns, ..Batch::default() };
             *batch.first() = Request::from_args([&b"INCR"[..], b"a"]);
             let behind = incr.repeat(99);
             batch.gather(instance, &client, &behind);
             execute(instance, &mut client, &mut batch, &behind, &mut out);
             batch.ran_bytes() / incr.len() + 1
         };
-        assert_eq!(run_all(), limits::BATCH_REQUESTS_MAX);
+        let long_ns = limits::QUEUEING_NS_MIN / 50;
+        assert_eq!((run_all(0), run_all(long_ns)), (limits::BATCH_REQUESTS_MAX, 100));
         let (keyspace, hash) = (&instance.keyspace, instance.keyspace.hash(b"a"));
         std::thread::scope(|scope| {
             let locked = keyspace.lock_exclusive(&LockPlan::for_hash(hash));
             let front = keyspace.queue_up(hash);
-            let queueing = scope.spawn(run_all);
+            let queueing = scope.spawn(|| run_all(long_ns));
             while keyspace.queue_length(hash) < 2 {
                 std::thread::yield_now();
             }
             drop((locked, front));
-            // All but the rest, which is not enough for a batch.
-            assert_eq!(queueing.join().expect("it does not panic"), 96);
+            assert_eq!(queueing.join().expect("it does not panic"), 100);
         });
         assert_eq!(keyspace.queue_length(hash), 0);
     }
