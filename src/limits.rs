@@ -91,6 +91,9 @@ pub const QUEUEING_NS_MIN: u64 = 30_000;
 pub const QUEUE_FRONT_US_MAX: i64 = 1000;
 /// How long one critical section of theirs goes on before another may begin, in nanoseconds.
 pub const BATCH_SECTION_NS_MAX: u64 = 20_000;
+/// How long somebody stays awake for a lock that is not free, in nanoseconds.
+pub const LOCK_AWAKE_NS_MAX: u64 = 20_000;
+const _: () = assert!(LOCK_AWAKE_NS_MAX >= BATCH_SECTION_NS_MAX);
 /// Shards of the keyspace: 2^SHARD_BITS.
 pub const SHARD_BITS: u32 = 10;
 /// Number of shards of the keyspace.

@@ -11,7 +11,7 @@ use super::{is_paused, pause_mode};
 use crate::clock::Stopwatch;
 use crate::command::{Found, Handler, find_name};
 use crate::instance::{Client, Instance, PauseMode, Ran, ReplyMode};
-use crate::keyspace::{Front, Keyspace, LockPlan, Locked, Mode, shard_index};
+use crate::keyspace::{Front, LockPlan, Mode, shard_index};
 use crate::limits;
 use crate::protocol::Request;
 use std::array;
@@ -234,7 +234,7 @@ impl Batch {
         let keyspace = &instance.keyspace;
         let plan = first.shard().map_or(LockPlan::None, LockPlan::One);
         let locked = keyspace.try_lock(&plan, mode).unwrap_or_else(|| {
-            let locked = wait_for(keyspace, &plan, mode, watch);
+            let locked = keyspace.lock(&plan, mode);
             *now_ns = watch.nanos();
             locked
         });
@@ -302,24 +302,6 @@ impl Plain {
     fn shard(&self) -> Option<usize> {
         self.hash().map(shard_index)
     }
-}
-
-/// Locks what somebody else has locked. Whoever waits stays awake for as long as a section of a batch may take,
-/// since to be woken takes longer. The lock alone does not see to that: while one sleeps in front of it, it lets
-/// all who come go to sleep at once.
-fn wait_for<'k>(
-    keyspace: &'k Keyspace,
-    plan: &LockPlan,
-    mode: Mode,
-    watch: &Stopwatch<'_>,
-) -> Locked<'k> {
-    let patience_ns = watch.nanos() + limits::BATCH_SECTION_NS_MAX;
-    while watch.nanos() < patience_ns {
-        if let Some(locked) = keyspace.try_lock(plan, mode) {
-            return locked;
-        }
-    }
-    keyspace.lock(plan, mode)
 }
 
 /// Whether requests of this client about keys are just run: it may run them, and nobody is told of them in turn

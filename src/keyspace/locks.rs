@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::sync::{
     Arc, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
 };
+use std::time::{Duration, Instant};
 
 /// Which shards a critical section needs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -130,8 +131,13 @@ impl Keyspace {
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
+        let turn = awake(|| match self.turn.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(poisoned)) => Some(Err(poisoned)),
+            Ok(turn) => Some(Ok(turn)),
+        });
         // Whoever panicked with it has left nothing behind.
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        turn.unwrap_or_else(|| self.turn.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One shard alone, for reading.
@@ -147,10 +153,11 @@ impl Keyspace {
     }
 
     fn guard(&self, shard: usize, mode: Mode) -> Guard<'_> {
-        match mode {
-            Mode::Shared => Guard::Shared(self.read_shard(shard)),
-            Mode::Exclusive => Guard::Exclusive(self.slots[shard].shard.write().expect(POISONED)),
-        }
+        let lock = &self.slots[shard].shard;
+        awake(|| self.try_guard(shard, mode)).unwrap_or_else(|| match mode {
+            Mode::Shared => Guard::Shared(lock.read().expect(POISONED)),
+            Mode::Exclusive => Guard::Exclusive(lock.write().expect(POISONED)),
+        })
     }
 
     /// The same, but `None` rather than waiting.
@@ -204,6 +211,19 @@ impl Keyspace {
             guards.push((shard, self.try_guard(shard, mode).ok_or(shard)?));
         }
         Ok(guards)
+    }
+}
+
+/// Tries to lock something for as long as most have it locked: to go to sleep and be woken takes longer. A lock
+/// alone does not see to that: while one sleeps in front of it, it lets all who come go to sleep at once.
+fn awake<G>(try_lock: impl Fn() -> Option<G>) -> Option<G> {
+    const PATIENCE: Duration = Duration::from_nanos(limits::LOCK_AWAKE_NS_MAX);
+    let began = Instant::now();
+    loop {
+        let guard = try_lock();
+        if guard.is_some() || began.elapsed() >= PATIENCE {
+            return guard;
+        }
     }
 }
 
