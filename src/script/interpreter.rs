@@ -12,11 +12,12 @@ use crate::limits;
 use crate::protocol::{Protocol, Request, format_double};
 use mlua::chunk::ChunkMode;
 use mlua::{
-    Error, Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value,
-    Variadic, VmState,
+    Error, Function, HookTriggers, LightUserData, Lua, LuaOptions, LuaString, MultiValue, StdLib,
+    Table, Value, Variadic, VmState,
 };
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -39,6 +40,9 @@ impl From<CommandError> for Raised {
 }
 
 const PRELUDE: &str = include_str!("prelude.lua");
+
+/// Stands before the words of a command whose error is to be returned, not raised. No script can make one.
+const PROTECTED: LightUserData = LightUserData(ptr::without_provenance_mut(1));
 
 /// A Lua that runs one script after the other.
 pub struct Interpreter {
@@ -104,6 +108,7 @@ impl Interpreter {
         let lua = Lua::new_with(libraries, options)?;
         let shared = Arc::new(Shared::default());
         let native = lua.create_table()?;
+        native.raw_set("protected", PROTECTED)?;
         native.raw_set("plain", lua.create_function(plain)?)?;
         native.raw_set("place", lua.create_function(place)?)?;
         native.raw_set("pattern_bytes_max", limits::PATTERN_BYTES_MAX)?;
@@ -181,8 +186,6 @@ impl Interpreter {
 
     /// Whether another script may run in this, and will find nothing of those before it.
     pub fn is_reusable(&self, run: &Run) -> bool {
-        // A script may have stopped this.
-        self.lua.gc_restart();
         !run.is_killed()
             && self.compiled.len() < limits::COMPILED_SCRIPTS_MAX
             && self.lua.used_memory() < limits::IDLE_INTERPRETER_BYTES_MAX
@@ -200,19 +203,21 @@ impl Interpreter {
         let lua = &self.lua;
         let (host, shared) = (&RefCell::new(host), &self.shared);
         let (succeeded, is_clean, value): (bool, bool, Value) = lua.scope(|scope| {
-            let call = scope.create_function(move |lua, args: MultiValue| {
+            // No third for `redis.pcall`: to make one takes as long as a short script.
+            let call = scope.create_function(move |lua, mut args: MultiValue| {
+                let is_protected = args.front() == Some(&Value::LightUserData(PROTECTED));
+                if is_protected {
+                    args.pop_front();
+                }
                 match ask(&args, shared.protocol(), host) {
-                    Ok(reply) if reply.starts_with(b"-") => {
+                    Ok(reply) if reply.starts_with(b"-") && !is_protected => {
                         Err(reply_error(&CommandError::Bytes(error_line(&reply).to_vec())))
                     }
                     Ok(reply) => read::read(lua, &reply),
+                    Err(error) if is_protected => {
+                        error_table(lua, &error.to_bytes()).map(Value::Table)
+                    }
                     Err(error) => Err(reply_error(&error)),
-                }
-            })?;
-            let pcall = scope.create_function(move |lua, args: MultiValue| {
-                match ask(&args, shared.protocol(), host) {
-                    Ok(reply) => read::read(lua, &reply),
-                    Err(error) => error_table(lua, &error.to_bytes()).map(Value::Table),
                 }
             })?;
             let admits = scope.create_function(move |_, args: MultiValue| {
@@ -223,12 +228,12 @@ impl Interpreter {
             let Words { keys, args } = words;
             if keys.len() + args.len() > limits::SCRIPT_WORDS_AT_ONCE_MAX {
                 let (keys, args) = (list(lua, keys)?, list(lua, args)?);
-                let given = (function, call, pcall, admits, keys, args);
+                let given = (function, call, admits, keys, args);
                 return within_limit(lua, || self.run.call(given));
             }
             let strings = keys.iter().chain(args).map(|word| lua.create_string(word));
             let strings: Variadic<LuaString> = strings.collect::<mlua::Result<_>>()?;
-            let given = (function, call, pcall, admits, keys.len(), strings);
+            let given = (function, call, admits, keys.len(), strings);
             within_limit(lua, || self.run_with.call(given))
         })?;
         self.is_clean = is_clean;

@@ -119,6 +119,8 @@ function redis.error_reply(...)
   end
   return { err = text }
 end
+local protected_call = native.protected
+function redis.pcall(...) return redis.call(protected_call, ...) end
 function redis.replicate_commands() return true end
 function redis.breakpoint() return false end
 function redis.debug() end
@@ -241,8 +243,8 @@ end
 
 -- Runs a script with the functions that run commands. What it comes to stands behind whether it has ended
 -- well and whether another may follow it.
-local function run(script, call, pcall, admits, keys, args)
-  redis.call, redis.pcall, redis.acl_check_cmd = call, pcall, admits
+local function run(script, call, admits, keys, args)
+  redis.call, redis.acl_check_cmd = call, admits
   real.KEYS, real.ARGV = keys, args
   local done, value = xpcall(script, placed)
   return done, is_clean(), value
@@ -252,10 +254,10 @@ return {
   globals = globals,
   run = run,
   -- The same with the words one by one, the keys first. There may be fewer of them, but it is faster.
-  run_with = function(script, call, pcall, admits, key_count, ...)
+  run_with = function(script, call, admits, key_count, ...)
     local keys, args, words = {}, {}, { ... }
     for i = 1, key_count do keys[i] = words[i] end
     for i = key_count + 1, #words do args[i - key_count] = words[i] end
-    return run(script, call, pcall, admits, keys, args)
+    return run(script, call, admits, keys, args)
   end,
 }
