@@ -118,13 +118,26 @@ fn no_script_brings_the_server_down() {
 fn what_a_script_leaves_behind_no_other_finds() {
     let server = start();
     let mut client = Client::connect(server.addr());
-    for script in ["table.insert(redis, 1)", "table.insert(_G, 1)", "table.insert(string, 1)"] {
-        eval(&mut client, script);
-        assert_eq!(
-            eval(&mut client, "return {rawget(_G, 1), rawget(redis, 1), rawget(string, 1)}"),
-            "[]",
-            "{script}"
-        );
+    // Each library, what all strings have in common, and what all scripts have.
+    let shared =
+        "local shared = {_G, getmetatable(''), string, table, math, coroutine, redis, cjson, bit} ";
+    for change in [
+        "table.insert(it, 1)",
+        "table.insert(it, -1, 1)",
+        "table.insert(it, 3, 1)",
+        "rawset(it, 1, 1)",
+        "it[1] = 1",
+        "setmetatable(it, {})",
+    ] {
+        let each = "for _, it in ipairs(shared) do assert(not pcall(function() ";
+        assert_eq!(eval(&mut client, &format!("{shared}{each}{change} end)) end")), "$-1");
     }
+    for harmless in ["table.remove(it)", "table.sort(it)", "table.foreach(it, type)"] {
+        let each = "for _, it in ipairs(shared) do ";
+        assert_eq!(eval(&mut client, &format!("{shared}{each}{harmless} end")), "$-1");
+    }
+    let find =
+        "for _, it in ipairs(shared) do if next(it) then return redis.error_reply('left') end end";
+    assert_eq!(eval(&mut client, &format!("{shared}{find}")), "$-1");
     stop(server);
 }

@@ -42,7 +42,10 @@ impl From<CommandError> for Raised {
 const PRELUDE: &str = include_str!("prelude.lua");
 
 /// Stands before the words of a command whose error is to be returned, not raised. No script can make one.
-const PROTECTED: LightUserData = LightUserData(ptr::without_provenance_mut(1));
+const PROTECTED_CALL: LightUserData = LightUserData(ptr::without_provenance_mut(1));
+
+/// Stands before those of a command that is not to run: whether it might is asked.
+const CHECK: LightUserData = LightUserData(ptr::without_provenance_mut(2));
 
 /// A Lua that runs one script after the other.
 pub struct Interpreter {
@@ -50,8 +53,8 @@ pub struct Interpreter {
     compiled: HashMap<Digest, Function>,
     run: Function,
     run_with: Function,
-    /// Whether the last script has left nothing behind.
-    is_clean: bool,
+    /// Whether the last script has come to an end of its own.
+    has_ended: bool,
     shared: Arc<Shared>,
 }
 
@@ -108,7 +111,8 @@ impl Interpreter {
         let lua = Lua::new_with(libraries, options)?;
         let shared = Arc::new(Shared::default());
         let native = lua.create_table()?;
-        native.raw_set("protected", PROTECTED)?;
+        native.raw_set("protected_call", PROTECTED_CALL)?;
+        native.raw_set("check", CHECK)?;
         native.raw_set("plain", lua.create_function(plain)?)?;
         native.raw_set("place", lua.create_function(place)?)?;
         native.raw_set("pattern_bytes_max", limits::PATTERN_BYTES_MAX)?;
@@ -125,7 +129,7 @@ impl Interpreter {
             compiled: HashMap::new(),
             run: made.raw_get("run")?,
             run_with: made.raw_get("run_with")?,
-            is_clean: true,
+            has_ended: true,
             lua,
             shared,
         })
@@ -189,7 +193,7 @@ impl Interpreter {
         !run.is_killed()
             && self.compiled.len() < limits::COMPILED_SCRIPTS_MAX
             && self.lua.used_memory() < limits::IDLE_INTERPRETER_BYTES_MAX
-            && self.is_clean
+            && self.has_ended
     }
 
     fn call(
@@ -199,44 +203,24 @@ impl Interpreter {
         host: &mut dyn Host,
         (protocol, out): (Protocol, &mut Vec<u8>),
     ) -> mlua::Result<Result<(), Caught>> {
-        self.is_clean = false;
+        self.has_ended = false;
         let lua = &self.lua;
         let (host, shared) = (&RefCell::new(host), &self.shared);
-        let (succeeded, is_clean, value): (bool, bool, Value) = lua.scope(|scope| {
-            // No third for `redis.pcall`: to make one takes as long as a short script.
-            let call = scope.create_function(move |lua, mut args: MultiValue| {
-                let is_protected = args.front() == Some(&Value::LightUserData(PROTECTED));
-                if is_protected {
-                    args.pop_front();
-                }
-                match ask(&args, shared.protocol(), host) {
-                    Ok(reply) if reply.starts_with(b"-") && !is_protected => {
-                        Err(reply_error(&CommandError::Bytes(error_line(&reply).to_vec())))
-                    }
-                    Ok(reply) => read::read(lua, &reply),
-                    Err(error) if is_protected => {
-                        error_table(lua, &error.to_bytes()).map(Value::Table)
-                    }
-                    Err(error) => Err(reply_error(&error)),
-                }
-            })?;
-            let admits = scope.create_function(move |_, args: MultiValue| {
-                let request = request(&args).map_err(|error| reply_error(&error))?;
-                let admits = host.borrow_mut().admits(&request);
-                admits.ok_or_else(|| reply_error(&CommandError::NO_COMMAND_TO_CHECK))
-            })?;
+        let (succeeded, value): (bool, Value) = lua.scope(|scope| {
+            // One for all: to make another takes as long as a short script.
+            let call =
+                scope.create_function(move |lua, args| ask(lua, args, shared.protocol(), host))?;
             let Words { keys, args } = words;
             if keys.len() + args.len() > limits::SCRIPT_WORDS_AT_ONCE_MAX {
-                let (keys, args) = (list(lua, keys)?, list(lua, args)?);
-                let given = (function, call, admits, keys, args);
+                let given = (function, call, list(lua, keys)?, list(lua, args)?);
                 return within_limit(lua, || self.run.call(given));
             }
             let strings = keys.iter().chain(args).map(|word| lua.create_string(word));
             let strings: Variadic<LuaString> = strings.collect::<mlua::Result<_>>()?;
-            let given = (function, call, admits, keys.len(), strings);
+            let given = (function, call, keys.len(), strings);
             within_limit(lua, || self.run_with.call(given))
         })?;
-        self.is_clean = is_clean;
+        self.has_ended = true;
         if !succeeded {
             return Ok(Err(Caught::of(&value)?));
         }
@@ -310,14 +294,34 @@ fn error_line(reply: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r\n").unwrap_or(line)
 }
 
-/// Runs the command that a script has called.
+/// What `redis.call`, `redis.pcall` or `redis.acl_check_cmd` come to.
 fn ask(
-    args: &MultiValue,
+    lua: &Lua,
+    mut args: MultiValue,
     protocol: Protocol,
     host: &RefCell<&mut dyn Host>,
-) -> Result<Vec<u8>, CommandError> {
-    let request = request(args)?;
-    host.borrow_mut().call(request, protocol)
+) -> mlua::Result<Value> {
+    let mark = args.front().and_then(Value::as_light_userdata);
+    let mark = mark.filter(|mark| [PROTECTED_CALL, CHECK].contains(mark));
+    if mark.is_some() {
+        args.pop_front();
+    }
+    let request = request(&args);
+    if mark == Some(CHECK) {
+        let admits = request.and_then(|request| {
+            host.borrow_mut().admits(&request).ok_or(CommandError::NO_COMMAND_TO_CHECK)
+        });
+        return admits.map(Value::Boolean).map_err(|error| reply_error(&error));
+    }
+    let is_protected = mark == Some(PROTECTED_CALL);
+    match request.and_then(|request| host.borrow_mut().call(request, protocol)) {
+        Ok(reply) if reply.starts_with(b"-") && !is_protected => {
+            Err(reply_error(&CommandError::Bytes(error_line(&reply).to_vec())))
+        }
+        Ok(reply) => read::read(lua, &reply),
+        Err(error) if is_protected => error_table(lua, &error.to_bytes()).map(Value::Table),
+        Err(error) => Err(reply_error(&error)),
+    }
 }
 
 /// A command as a script calls it.

@@ -10,8 +10,7 @@ local pcall, xpcall, resume = pcall, xpcall, coroutine.resume
 
 local protected = {}
 
--- An empty table that shows what another holds. What is written to it in spite of all, with
--- table.insert for one, stays in it alone, where `is_clean` finds it.
+-- An empty table that shows what another holds. What writes without asking a metatable asks `protected`.
 local function protect(real)
   local face = setmetatable({}, {
     __index = real,
@@ -119,8 +118,9 @@ function redis.error_reply(...)
   end
   return { err = text }
 end
-local protected_call = native.protected
+local protected_call, check = native.protected_call, native.check
 function redis.pcall(...) return redis.call(protected_call, ...) end
+function redis.acl_check_cmd(...) return redis.call(check, ...) end
 function redis.replicate_commands() return true end
 function redis.breakpoint() return false end
 function redis.debug() end
@@ -176,6 +176,14 @@ function string.gsub(...)
   return gsub(...)
 end
 
+local insert = table.insert
+function table.insert(...)
+  if protected[(...)] and select("#", ...) > 1 then
+    error("Attempt to modify a readonly table", 0)
+  end
+  return insert(...)
+end
+
 -- It calls itself, and what compares.
 local sort = table.sort
 function table.sort(...)
@@ -204,14 +212,8 @@ local libraries = {
   string = string, table = table, math = math, coroutine = coroutine, redis = redis,
 }
 for name, library in next, native.libraries do libraries[name] = library end
-local faces = {}
-for name, library in next, libraries do
-  faces[#faces + 1] = protect(library)
-  real[name] = faces[#faces]
-end
-local strings = getmetatable("")
-strings.__metatable = protect { __index = real.string }
-faces[#faces + 1] = strings.__metatable
+for name, library in next, libraries do real[name] = protect(library) end
+getmetatable("").__metatable = protect { __index = real.string }
 
 setmetatable(real, {
   __index = function(_, name)
@@ -219,7 +221,6 @@ setmetatable(real, {
   end,
 })
 local globals = protect(real)
-faces[#faces + 1] = globals
 real._G = globals
 
 local place = native.place
@@ -233,31 +234,24 @@ local function placed(failure)
   return failure
 end
 
--- Whether no script has left anything in what all see.
-local function is_clean()
-  for i = 1, #faces do
-    if next(faces[i]) ~= nil then return false end
-  end
-  return true
-end
-
--- Runs a script with the functions that run commands. What it comes to stands behind whether it has ended
--- well and whether another may follow it.
-local function run(script, call, admits, keys, args)
-  redis.call, redis.acl_check_cmd = call, admits
+-- Runs a script with the function that runs commands. What it comes to stands behind whether it has ended well.
+local function run(script, call, keys, args)
+  redis.call = call
   real.KEYS, real.ARGV = keys, args
-  local done, value = xpcall(script, placed)
-  return done, is_clean(), value
+  return xpcall(script, placed)
 end
 
 return {
   globals = globals,
   run = run,
   -- The same with the words one by one, the keys first. There may be fewer of them, but it is faster.
-  run_with = function(script, call, admits, key_count, ...)
-    local keys, args, words = {}, {}, { ... }
+  run_with = function(script, call, key_count, ...)
+    local words = { ... }
+    if key_count == 0 then return run(script, call, {}, words) end
+    if key_count == #words then return run(script, call, words, {}) end
+    local keys, args = {}, {}
     for i = 1, key_count do keys[i] = words[i] end
     for i = key_count + 1, #words do args[i - key_count] = words[i] end
-    return run(script, call, admits, keys, args)
+    return run(script, call, keys, args)
   end,
 }
