@@ -63,8 +63,8 @@
 //! large database; neighbours that need the same lock share it, and have the elements of a large collection
 //! asked for together as well; the clock is read once for each; and what follows a section is done once. A lock
 //! that is not free is tried for as long as such a section may take before its session goes to sleep.
-//! Long pipelines that change one key take turns as a whole: whoever has requests for a shard that take longer
-//! than to be woken queues up for it, and passes it on after a pipeline rather than after a batch.
+//! Long pipelines that change one key, or run scripts, take turns as a whole: whoever has requests for a shard that
+//! take longer than to be woken queues up for it, and passes it on after a pipeline rather than after a batch.
 //!
 //! # What a key costs
 //!

@@ -84,8 +84,8 @@ pub const WARMED_TOGETHER: usize = 8;
 pub const BATCH_REQUESTS_MAX: usize = 8;
 /// The longest request that is run together with one before it.
 pub const BATCHED_BYTES_MAX: usize = 2 * 1024;
-/// How long requests for one shard take at least that a client queues up for, in nanoseconds: about as long as
-/// it takes to go to sleep and be woken.
+/// How long requests for one shard, or scripts, take at least that a client queues up for, in nanoseconds: about
+/// as long as it takes to go to sleep and be woken.
 pub const QUEUEING_NS_MIN: u64 = 30_000;
 /// How long a client stays at the front of such a queue with one batch after the other, in microseconds.
 pub const QUEUE_FRONT_US_MAX: i64 = 1000;

@@ -1,17 +1,17 @@
 //! Requests that a client has pipelined, run together.
 //!
 //! What most commands do is little beside what is done around them: to lock, to read the clock, to settle.
-//! Plain requests about one key each share that, and their keys are asked for together. Clients cannot tell
-//! this from running them one by one, at once after each other.
+//! Plain requests about one key each share that, and their keys are asked for together. Scripts share the turn.
+//! Clients cannot tell this from running them one by one, at once after each other.
 
 use super::account::account;
 use super::section::{Call, Performed, Section, settle};
 use super::waiting::{self, Unserved};
-use super::{is_paused, pause_mode};
+use super::{is_paused, pause_mode, script};
 use crate::clock::Stopwatch;
-use crate::command::{Found, Handler, find_name};
+use crate::command::{Control, Found, Handler, find_name};
 use crate::instance::{Client, Instance, PauseMode, Ran, ReplyMode};
-use crate::keyspace::{Front, LockPlan, Mode, shard_index};
+use crate::keyspace::{Front, Goal, Keyspace, LockPlan, Locked, Mode, shard_index};
 use crate::limits;
 use crate::protocol::Request;
 use std::array;
@@ -26,17 +26,31 @@ pub struct Batch {
     ran_bytes: usize,
     /// Nanoseconds that one of the last requests took at least: a guess at what the next will take.
     pace_ns: u64,
+    /// Whether it is at the front of a queue.
+    leads: bool,
 }
 
-/// A request about one key, or none, that nothing special happens to.
+/// A request about one key, or none, or a script, that nothing special happens to.
 #[derive(Clone, Copy)]
 struct Plain {
     found: Found,
     /// The index of its key, with its hash.
     key: Option<(usize, u64)>,
-    writes: bool,
+    needs: Needs,
     /// Its length as it was sent; none if it was read already.
     bytes: usize,
+}
+
+/// What a request needs so as to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// To read the shard of its key.
+    ToRead,
+    /// To change it.
+    ToWrite,
+    /// To lock more and more while it runs.
+    Turn,
 }
 
 impl Default for Batch {
@@ -47,6 +61,7 @@ impl Default for Batch {
             ran: Vec::new(),
             ran_bytes: 0,
             pace_ns: 0,
+            leads: false,
         }
     }
 }
@@ -119,6 +134,7 @@ impl Batch {
         out: &mut Vec<u8>,
     ) -> bool {
         let front = self.queue_up(instance, behind);
+        self.leads = front.is_some();
         if !self.run_gathered(instance, client, out) {
             return false;
         }
@@ -139,24 +155,23 @@ impl Batch {
         // If all are about as long as these.
         let count = (behind.len() * gathered.len()).checked_div(gathered_bytes)? as u64;
         let is_much = count * self.pace_ns >= limits::QUEUEING_NS_MIN;
-        self.only_changed().filter(|_| is_much).map(|hash| instance.keyspace.queue_up(hash))
+        self.goal().filter(|_| is_much).map(|goal| instance.keyspace.queue_up(goal))
     }
 
-    /// The hash of a key in the shard that all of these requests change.
-    fn only_changed(&self) -> Option<u64> {
-        let first = self.plain.first()?;
-        let is_like_first = |plain: &Plain| plain.writes && plain.shard() == first.shard();
-        first.hash().filter(|_| self.plain.iter().all(is_like_first))
+    /// What all of these requests have to be the only one for.
+    fn goal(&self) -> Option<Goal> {
+        let goal = self.plain.first()?.goal();
+        goal.filter(|_| self.plain.iter().all(|plain| plain.goal() == goal))
     }
 
-    /// Goes on to the requests behind those that have run, if they are for the same shard.
+    /// Goes on to the requests behind those that have run, if they have the same goal.
     fn gather_more(&mut self, instance: &Instance, client: &Client, behind: &[u8]) -> bool {
         let has_ran = self.ran.len() == self.plain.len();
-        let last = self.only_changed().filter(|_| has_ran && !client.record.is_closing());
+        let last = self.goal().filter(|_| has_ran && !client.record.is_closing());
         let rest = &behind[self.ran_bytes..];
         let Some((last, bytes)) = last.zip(self.requests[0].copy_small(rest)) else { return false };
         self.gather_from(instance, client, bytes, &rest[bytes..]);
-        self.only_changed().is_some_and(|hash| shard_index(hash) == shard_index(last))
+        self.goal() == Some(last)
     }
 
     /// Runs what was gathered; whether it ran any.
@@ -229,12 +244,9 @@ impl Batch {
     ) -> Unserved {
         let next = self.ran.len();
         let first = self.plain[next];
-        let mode = if first.writes { Mode::Exclusive } else { Mode::Shared };
         let mut since_ns = *now_ns;
-        let keyspace = &instance.keyspace;
-        let plan = first.shard().map_or(LockPlan::None, LockPlan::One);
-        let locked = keyspace.try_lock(&plan, mode).unwrap_or_else(|| {
-            let locked = keyspace.lock(&plan, mode);
+        let locked = first.try_lock(&instance.keyspace).unwrap_or_else(|| {
+            let locked = first.lock(&instance.keyspace);
             *now_ns = watch.nanos();
             locked
         });
@@ -243,25 +255,38 @@ impl Batch {
         if is_paused(instance, client, pause_mode(first.found.spec)) {
             return Unserved::new();
         }
-        let until_ns = *now_ns + limits::BATCH_SECTION_NS_MAX;
+        // Much can have happened while others ran scripts.
+        if first.needs == Needs::Turn && !is_quiet(instance) {
+            return Unserved::new();
+        }
+        // One script at a time, where others come by without queueing up: or they would wait for long.
+        let is_shared = first.needs != Needs::Turn || self.leads;
+        let until_ns = if is_shared { *now_ns + limits::BATCH_SECTION_NS_MAX } else { 0 };
         section.contain(client, |section, client| {
             self.warm_elements(section, client.db, next);
             let mut unserved = Unserved::new();
             let requests = &mut self.requests[next..];
             for (request, plain) in requests.iter_mut().zip(&self.plain[next..]) {
-                let needs_other = plain.key.is_some() && plain.shard() != first.shard();
-                if needs_other || (plain.writes && !first.writes) {
+                if !plain.fits(&first) {
                     break;
                 }
                 client.record.note_command(Some(plain.found.id));
                 let mut call = Call { found: plain.found, request, known_hash: plain.key };
-                let performed = section.perform(client, &mut call, out);
+                let succeeded = match plain.found.spec.handler {
+                    Handler::Control(Control::Script(name, access)) => {
+                        section.go_on(watch.unix_us(*now_ns));
+                        script::run_inside(section, client, (name, access), &call, out)
+                    }
+                    _ => {
+                        let performed = section.perform(client, &mut call, out);
+                        matches!(performed, Performed::Answered(true))
+                    }
+                };
                 if !client.effects.ready.is_empty() {
                     unserved = waiting::serve(section, &mut client.effects);
                 }
                 client.effects.has_changed();
                 *now_ns = watch.nanos();
-                let succeeded = matches!(performed, Performed::Answered(true));
                 self.ran.push(Ran { nanos: *now_ns - since_ns, succeeded });
                 since_ns = *now_ns;
                 let is_long = *now_ns > until_ns;
@@ -276,23 +301,24 @@ impl Batch {
 
 impl Plain {
     fn of(found: Found, instance: &Instance, request: &mut Request, bytes: usize) -> Option<Self> {
-        let (has_key, writes) = match found.spec.handler {
-            Handler::Read(_) => (true, false),
-            Handler::Write(_) => (true, true),
-            Handler::Answer(_) => (false, false),
+        let needs = match found.spec.handler {
+            Handler::Read(_) => Needs::ToRead,
+            Handler::Write(_) => Needs::ToWrite,
+            Handler::Answer(_) => Needs::Nothing,
+            Handler::Control(Control::Script(..)) => Needs::Turn,
             _ => return None,
         };
         if !found.spec.arity.admits(request.len()) {
             return None;
         }
-        let key = if has_key {
+        let key = if matches!(needs, Needs::ToRead | Needs::ToWrite) {
             let index = found.spec.keys.only_index()?;
             Some((index, instance.keyspace.hash(request.get(index)?)))
         } else {
             None
         };
         request.whole = false;
-        Some(Self { found, key, writes, bytes })
+        Some(Self { found, key, needs, bytes })
     }
 
     fn hash(&self) -> Option<u64> {
@@ -301,6 +327,47 @@ impl Plain {
 
     fn shard(&self) -> Option<usize> {
         self.hash().map(shard_index)
+    }
+
+    fn lock<'k>(&self, keyspace: &'k Keyspace) -> Locked<'k> {
+        match self.needs {
+            Needs::Turn => keyspace.lock_as_needed(Mode::Exclusive),
+            _ => keyspace.lock(&self.plan(), self.mode()),
+        }
+    }
+
+    /// The same without waiting.
+    fn try_lock<'k>(&self, keyspace: &'k Keyspace) -> Option<Locked<'k>> {
+        match self.needs {
+            Needs::Turn => None,
+            _ => keyspace.try_lock(&self.plan(), self.mode()),
+        }
+    }
+
+    fn plan(&self) -> LockPlan {
+        self.shard().map_or(LockPlan::None, LockPlan::One)
+    }
+
+    fn mode(&self) -> Mode {
+        if self.needs == Needs::ToWrite { Mode::Exclusive } else { Mode::Shared }
+    }
+
+    /// Whether it can run in the section of another.
+    fn fits(&self, first: &Self) -> bool {
+        match self.needs {
+            Needs::Nothing => first.needs != Needs::Turn,
+            Needs::ToRead => self.shard() == first.shard(),
+            Needs::ToWrite | Needs::Turn => self.goal() == first.goal(),
+        }
+    }
+
+    /// What it has to be the only one for.
+    fn goal(&self) -> Option<Goal> {
+        match self.needs {
+            Needs::Nothing | Needs::ToRead => None,
+            Needs::ToWrite => self.shard().map(Goal::Shard),
+            Needs::Turn => Some(Goal::Turn),
+        }
     }
 }
 
@@ -376,32 +443,64 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long_in_one_shard_is_done_at_the_front_of_a_queue() {
+    fn what_takes_long_where_one_at_a_time_may_is_done_at_the_front_of_a_queue() {
         let instance = &instance();
-        let incr = b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n";
-        let run_all = |pace_ns| {
+        let keyspace = &instance.keyspace;
+        let run_all = |request: &[u8], pace_ns| {
             let (mut client, mut out) = (client(instance), Vec::new());
             let mut batch = Batch { pace_ns, ..Batch::default() };
-            *batch.first() = Request::from_args([&b"INCR"[..], b"a"]);
-            let behind = incr.repeat(99);
+            batch.first().copy_small(request).expect("it is whole");
+            let behind = request.repeat(99);
             batch.gather(instance, &client, &behind);
             execute(instance, &mut client, &mut batch, &behind, &mut out);
-            batch.ran_bytes() / incr.len() + 1
+            batch.ran_bytes() / request.len() + 1
         };
+        let incr = &b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n"[..];
+        let eval = &b"*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n"[..];
         let long_ns = limits::QUEUEING_NS_MIN / 50;
-        assert_eq!((run_all(0), run_all(long_ns)), (limits::BATCH_REQUESTS_MAX, 100));
-        let (keyspace, hash) = (&instance.keyspace, instance.keyspace.hash(b"a"));
+        for (request, goal) in
+            [(incr, Goal::Shard(shard_index(keyspace.hash(b"a")))), (eval, Goal::Turn)]
+        {
+            assert_eq!(run_all(request, 0), limits::BATCH_REQUESTS_MAX);
+            assert_eq!(run_all(request, long_ns), 100);
+            std::thread::scope(|scope| {
+                let front = keyspace.queue_up(goal);
+                let queueing = scope.spawn(|| run_all(request, long_ns));
+                while keyspace.queue_length(goal) < 2 {
+                    std::thread::yield_now();
+                }
+                drop(front);
+                assert_eq!(queueing.join().expect("it does not panic"), 100);
+            });
+            assert_eq!(keyspace.queue_length(goal), 0);
+        }
+    }
+
+    #[test]
+    fn scripts_run_in_turn_and_wait_for_whoever_has_it() {
+        let instance = &instance();
+        let eval =
+            |text: &str| format!("*3\r\n$4\r\nEVAL\r\n${}\r\n{text}\r\n$1\r\n0\r\n", text.len());
+        let run_all = |texts: [&str; 3]| {
+            let (mut client, mut out) = (client(instance), Vec::new());
+            let mut batch = Batch { pace_ns: limits::QUEUEING_NS_MIN, ..Batch::default() };
+            batch.first().copy_small(eval(texts[0]).as_bytes()).expect("it is whole");
+            let behind: String = texts[1..].iter().map(|text| eval(text)).collect();
+            batch.gather(instance, &client, behind.as_bytes());
+            execute(instance, &mut client, &mut batch, behind.as_bytes(), &mut out);
+            String::from_utf8(out).expect("these replies are text")
+        };
+        // What one of them has locked, or must not do, is nothing to the next.
+        let reads = "#!lua flags=no-writes\nreturn redis.call('GET', 'a')";
+        let writes = "return redis.call('INCR', 'a')";
+        assert_eq!(run_all([writes, reads, writes]), ":1\r\n$1\r\n1\r\n:2\r\n");
+        assert!(run_all(["?", "error('no')", writes]).ends_with(":3\r\n"));
         std::thread::scope(|scope| {
-            let locked = keyspace.lock_exclusive(&LockPlan::for_hash(hash));
-            let front = keyspace.queue_up(hash);
-            let queueing = scope.spawn(|| run_all(long_ns));
-            while keyspace.queue_length(hash) < 2 {
-                std::thread::yield_now();
-            }
-            drop((locked, front));
-            assert_eq!(queueing.join().expect("it does not panic"), 100);
+            let turn = instance.keyspace.lock_as_needed(Mode::Shared);
+            let waits = scope.spawn(|| run_all([writes, writes, writes]));
+            drop(turn);
+            assert_eq!(waits.join().expect("it does not panic"), ":4\r\n:5\r\n:6\r\n");
         });
-        assert_eq!(keyspace.queue_length(hash), 0);
     }
 
     #[test]

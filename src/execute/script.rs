@@ -30,10 +30,9 @@ pub(super) fn run(
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
     };
-    let mode = if prepared.is_read_only { Mode::Shared } else { Mode::Exclusive };
-    let section = Section::enter_as_needed(instance, mode);
+    let section = Section::enter_as_needed(instance);
     // Whoever paused writes while we waited for others has been told that none runs.
-    if mode == Mode::Exclusive && is_paused(instance, client, PauseMode::Writes) {
+    if !prepared.is_read_only && is_paused(instance, client, PauseMode::Writes) {
         return Controlled::AfterPause;
     }
     let (ran, unserved) = section.contain(client, |section, client| {
@@ -49,7 +48,8 @@ pub(super) fn run(
     }
 }
 
-/// The same as one of several commands of a section that has every shard locked.
+/// The same as one of several commands of a section that has every shard locked, or nothing yet but what
+/// scripts before it have.
 pub(super) fn run_inside(
     section: &mut Section<'_>,
     client: &mut Client,
@@ -122,6 +122,8 @@ fn perform(
     prepared: &Prepared<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Raised> {
+    let mode = if prepared.is_read_only { Mode::Shared } else { Mode::Exclusive };
+    section.locked.start_over(mode);
     let (instance, db, protocol) = (section.instance, client.db, client.protocol);
     let may_wait = std::mem::take(&mut client.may_wait);
     let words = Words { keys: &prepared.keys, args: &prepared.args };

@@ -89,9 +89,14 @@ impl<'i> Section<'i> {
     }
 
     /// Locks nothing yet: what the commands to come [need](plan_inside) is locked one after the other.
-    pub(super) fn enter_as_needed(instance: &'i Instance, mode: Mode) -> Self {
-        let locked = instance.keyspace.lock_as_needed(mode);
+    pub(super) fn enter_as_needed(instance: &'i Instance) -> Self {
+        let locked = instance.keyspace.lock_as_needed(Mode::Exclusive);
         Self::of(instance, locked, instance.clock.now_us())
+    }
+
+    /// Lets time go on to this unix time in microseconds.
+    pub(super) fn go_on(&mut self, now_us: i64) {
+        self.now_us = now_us;
     }
 
     /// Unix time in milliseconds as deadlines count it.

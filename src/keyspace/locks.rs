@@ -126,8 +126,7 @@ impl Keyspace {
     /// Locks nothing yet, but lets what this gives be [extended](Locked::extend). Waits for others who have
     /// that.
     pub fn lock_as_needed(&self, mode: Mode) -> Locked<'_> {
-        let turn = Some(self.turn());
-        Locked { keyspace: self, guards: Guards::Some(Vec::new()), mode, turn }
+        Locked { keyspace: self, guards: Guards::None, mode, turn: Some(self.turn()) }
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
@@ -238,6 +237,14 @@ fn unless_busy<G>(result: TryLockResult<G>) -> Option<G> {
 }
 
 impl<'k> Locked<'k> {
+    /// Lets go of what was [locked as needed](Keyspace::lock_as_needed). What is locked from now on is locked
+    /// in this mode.
+    pub fn start_over(&mut self, mode: Mode) {
+        if self.turn.is_some() {
+            (self.guards, self.mode) = (Guards::None, mode);
+        }
+    }
+
     /// Locks what is missing of a plan, without waiting. `false` if somebody else holds some of it.
     pub fn try_extend(&mut self, plan: &LockPlan) -> bool {
         let (keyspace, mode) = (self.keyspace, self.mode);

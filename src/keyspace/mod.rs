@@ -35,7 +35,7 @@ pub use entry::Entry;
 pub use events::{EventName, KeyEvent, Telling, Told};
 pub use interest::{Wanted, WatchFlag};
 pub use locks::{LockPlan, Locked, Mode, Shards};
-pub use queue::Front;
+pub use queue::{Front, Goal};
 pub use reap::Due;
 pub use restore::Restored;
 pub use shard::Database;
@@ -60,6 +60,7 @@ pub struct Keyspace {
     slots: Box<[Slot]>,
     /// Held by whoever waits for locks while they hold some, for which they need no order then.
     turn: Mutex<()>,
+    turn_queue: Queue,
     database_count: usize,
     snapshots: Snapshots,
 }
@@ -88,6 +89,7 @@ impl Keyspace {
             hasher: RandomState::new(),
             slots,
             turn: Mutex::default(),
+            turn_queue: Queue::default(),
             database_count,
             snapshots: Snapshots::default(),
         }

@@ -1,16 +1,25 @@
-//! Queues in front of shards, for those who have much to change in one.
+//! Queues in front of shards, for those who have much to change in one, and in front of the turn.
 //!
-//! Whoever finds a shard locked sleeps, and is woken soon after. With several long pipelines that change one key
+//! Whoever finds a lock taken sleeps, and is woken soon after. With several long pipelines that change one key
 //! this happens every few requests, and may take longer than these. In a queue it happens once for each pipeline.
 //! Those that are done sooner than somebody is woken come through faster without: they most often find nobody.
 
-use super::{Keyspace, shard_index};
+use super::Keyspace;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
-/// Who wants to be the only one with much to change in a shard, first come, first served.
+/// What a queue is in front of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// To change this shard.
+    Shard(usize),
+    /// To [lock as needed](Keyspace::lock_as_needed).
+    Turn,
+}
+
+/// Who wants to be the only one with much to do there, first come, first served.
 #[derive(Default)]
 pub(super) struct Queue {
     /// Whether somebody is at the front; changed under `behind`.
@@ -63,16 +72,23 @@ impl Drop for Front<'_> {
 }
 
 impl Keyspace {
-    /// Waits until nobody before has much to change in the shard of a key with this hash. It locks nothing,
-    /// and who waits must not have anything locked.
-    pub fn queue_up(&self, hash: u64) -> Front<'_> {
-        self.slots[shard_index(hash)].queue.enter()
+    fn queue(&self, goal: Goal) -> &Queue {
+        match goal {
+            Goal::Shard(shard) => &self.slots[shard].queue,
+            Goal::Turn => &self.turn_queue,
+        }
+    }
+
+    /// Waits until nobody before has much to do there. It locks nothing, and who waits must not have anything
+    /// locked.
+    pub fn queue_up(&self, goal: Goal) -> Front<'_> {
+        self.queue(goal).enter()
     }
 
     /// Number of those in the queue, the first one included.
     #[cfg(test)]
-    pub fn queue_length(&self, hash: u64) -> usize {
-        let queue = &self.slots[shard_index(hash)].queue;
+    pub fn queue_length(&self, goal: Goal) -> usize {
+        let queue = self.queue(goal);
         let behind = queue.behind();
         behind.len() + usize::from(queue.is_led.load(Ordering::Relaxed))
     }
