@@ -130,13 +130,13 @@ impl Keyspace {
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
+        // Whoever panicked with it has left nothing behind.
         let turn = awake(|| match self.turn.try_lock() {
             Err(TryLockError::WouldBlock) => None,
-            Err(TryLockError::Poisoned(poisoned)) => Some(Err(poisoned)),
-            Ok(turn) => Some(Ok(turn)),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Ok(turn) => Some(turn),
         });
-        // Whoever panicked with it has left nothing behind.
-        turn.unwrap_or_else(|| self.turn.lock()).unwrap_or_else(PoisonError::into_inner)
+        turn.unwrap_or_else(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One shard alone, for reading.
@@ -152,10 +152,9 @@ impl Keyspace {
     }
 
     fn guard(&self, shard: usize, mode: Mode) -> Guard<'_> {
-        let lock = &self.slots[shard].shard;
         awake(|| self.try_guard(shard, mode)).unwrap_or_else(|| match mode {
-            Mode::Shared => Guard::Shared(lock.read().expect(POISONED)),
-            Mode::Exclusive => Guard::Exclusive(lock.write().expect(POISONED)),
+            Mode::Shared => Guard::Shared(self.read_shard(shard)),
+            Mode::Exclusive => Guard::Exclusive(self.slots[shard].shard.write().expect(POISONED)),
         })
     }
 
