@@ -1,8 +1,8 @@
 //! What the shape itself allows: a server that also has a blocking thread for each connection, and answers
 //! without looking at what it is asked.
 
-use crate::runs::{Point, Run, TESTS, filled};
-use crate::support::{Measured, print_table};
+use crate::runs::{Point, Run, TESTS, Test, filled};
+use crate::support::{Client, Measured, print_table};
 use crate::{Extent, Spread};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -15,18 +15,21 @@ const ROUNDS: usize = 5;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Threads of the client, connections, pipeline.
-const POINTS: [(usize, usize, usize); 10] = [
+const POINTS: [(usize, usize, usize); 12] = [
     (1, 1, 1),
     (1, 50, 1),
     (1, 200, 1),
     (2, 8, 1),
     (2, 50, 1),
     (2, 200, 1),
+    (1, 1, 16),
     (1, 50, 16),
     (2, 200, 16),
+    (1, 1, 100),
     (1, 50, 100),
     (2, 200, 100),
 ];
+/// Unless others are named.
 const TEST: &str = "SET";
 
 /// The server that answers OK to everything, until the program ends.
@@ -70,8 +73,17 @@ fn answer(mut stream: TcpStream, answered: &AtomicU64) -> io::Result<()> {
 pub fn measure(extent: &Extent) {
     let mut servers = [Measured::redist(), Measured::redis().unwrap()].map(filled);
     let echo = Echo::start().unwrap();
-    let Some(test) = TESTS.iter().find(|test| test.name == TEST) else { return };
     let length = Duration::from_millis(if extent.quick { 200 } else { 500 });
+    let is_wanted = |name: &str| match &extent.tests[..] {
+        [] => name == TEST,
+        names => names.iter().any(|wanted| wanted == name),
+    };
+    for test in TESTS.iter().filter(|test| is_wanted(test.name)) {
+        measure_test(test, &mut servers, &echo, length);
+    }
+}
+
+fn measure_test(test: &Test, servers: &mut [(Measured, Client); 2], echo: &Echo, length: Duration) {
     let mut rows = Vec::new();
     for (threads, connections, pipeline) in POINTS {
         let point = Point { threads, connections, pipeline };
@@ -107,8 +119,9 @@ pub fn measure(extent: &Extent) {
         rows.push(row);
     }
     println!(
-        "\n{TEST}, 1000 requests in a second and p99 latency in milliseconds, also of a server of this shape \
-         that does nothing:\n"
+        "\n{}, 1000 requests in a second and p99 latency in milliseconds, also of a server of this shape \
+         that does nothing:\n",
+        test.name
     );
     let head = [
         "`--threads`",

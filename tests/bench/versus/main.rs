@@ -4,7 +4,7 @@
 //!
 //! `cargo bench --bench versus` prints Markdown and takes about half an hour; `-- quick` looks at the
 //! corners in about two minutes. `-- grid`, `-- limit`, `-- idle`, `-- waits` and `-- saving` measure one
-//! part, and any other words are the tests of the grid: `-- grid SET GET`.
+//! part, and any other words are the tests of the grid and of the limit: `-- grid SET GET`.
 //!
 //! The servers take turns, run by run, so that what else happens on the machine happens to both, and a
 //! ratio is one of neighbours. What is shown of it is the median, and the least and the most.
