@@ -26,8 +26,6 @@ pub struct Batch {
     ran_bytes: usize,
     /// Nanoseconds that one of the last requests took at least: a guess at what the next will take.
     pace_ns: u64,
-    /// Whether it is at the front of a queue.
-    leads: bool,
 }
 
 /// A request about one key, or none, or a script, that nothing special happens to.
@@ -61,7 +59,6 @@ impl Default for Batch {
             ran: Vec::new(),
             ran_bytes: 0,
             pace_ns: 0,
-            leads: false,
         }
     }
 }
@@ -134,15 +131,15 @@ impl Batch {
         out: &mut Vec<u8>,
     ) -> bool {
         let front = self.queue_up(instance, behind);
-        self.leads = front.is_some();
-        if !self.run_gathered(instance, client, out) {
+        let leads = front.is_some();
+        if !self.run_gathered(instance, client, leads, out) {
             return false;
         }
-        if front.is_some() {
+        if leads {
             // Whoever has come to the front stays there for as long as there is enough to do, but not for ever.
             let until_us = instance.clock.now_us() + limits::QUEUE_FRONT_US_MAX;
             while instance.clock.now_us() < until_us && self.gather_more(instance, client, behind) {
-                self.run_gathered(instance, client, out);
+                self.run_gathered(instance, client, leads, out);
             }
         }
         true
@@ -174,11 +171,12 @@ impl Batch {
         self.goal() == Some(last)
     }
 
-    /// Runs what was gathered; whether it ran any.
+    /// Runs what was gathered, at the front of a queue or not; whether it ran any.
     fn run_gathered(
         &mut self,
         instance: &Instance,
         client: &mut Client,
+        leads: bool,
         out: &mut Vec<u8>,
     ) -> bool {
         let watch = instance.clock.start();
@@ -189,7 +187,7 @@ impl Batch {
             && out.len() <= limits::WRITE_BUFFER_BYTES_MAX
         {
             let ran_count = self.ran.len();
-            unserved = self.run_section(instance, client, (&watch, &mut now_ns), out);
+            unserved = self.run_section(instance, client, leads, (&watch, &mut now_ns), out);
             if self.ran.len() == ran_count {
                 break;
             }
@@ -239,6 +237,7 @@ impl Batch {
         &mut self,
         instance: &Instance,
         client: &mut Client,
+        leads: bool,
         (watch, now_ns): (&Stopwatch<'_>, &mut u64),
         out: &mut Vec<u8>,
     ) -> Unserved {
@@ -260,7 +259,7 @@ impl Batch {
             return Unserved::new();
         }
         // One script at a time, where others come by without queueing up: or they would wait for long.
-        let is_shared = first.needs != Needs::Turn || self.leads;
+        let is_shared = first.needs != Needs::Turn || leads;
         let until_ns = if is_shared { *now_ns + limits::BATCH_SECTION_NS_MAX } else { 0 };
         section.contain(client, |section, client| {
             self.warm_elements(section, client.db, next);
@@ -523,7 +522,7 @@ mod tests {
         // It has begun while we waited for the lock.
         instance.pause(PauseMode::Writes, 2_000, Shards::Free(&instance.keyspace));
         let watch = (&instance.clock.start(), &mut 0);
-        assert!(batch.run_section(instance, &mut client, watch, &mut out).is_empty());
+        assert!(batch.run_section(instance, &mut client, false, watch, &mut out).is_empty());
         assert!(!batch.run(instance, &mut client, b"", &mut out));
         assert_eq!((batch.ran.len(), out.len()), (0, 0));
         instance.unpause();

@@ -216,15 +216,16 @@ impl Keyspace {
 /// alone does not see to that: while one sleeps in front of it, it lets all who come go to sleep at once.
 fn awake<G>(try_lock: impl Fn() -> Option<G>) -> Option<G> {
     const PATIENCE: Duration = Duration::from_nanos(limits::LOCK_AWAKE_NS_MAX);
-    // Most often it is free.
-    let mut guard = try_lock();
-    if guard.is_none() {
+    // Most often it is free, and no clock is read.
+    try_lock().or_else(|| {
         let began = Instant::now();
-        while guard.is_none() && began.elapsed() < PATIENCE {
-            guard = try_lock();
+        loop {
+            let guard = try_lock();
+            if guard.is_some() || began.elapsed() >= PATIENCE {
+                return guard;
+            }
         }
-    }
-    guard
+    })
 }
 
 fn unless_busy<G>(result: TryLockResult<G>) -> Option<G> {
