@@ -1,6 +1,6 @@
 //! Throughput and latency over threads of the client, connections, pipelines and commands.
 
-use crate::runs::{Point, Run, TESTS, Test, filled};
+use crate::runs::{Point, Run, Test, filled};
 use crate::support::{Client, Measured, print_table};
 use crate::{Extent, Spread};
 use std::time::Duration;
@@ -18,13 +18,7 @@ type Rounds = [Vec<Run>; 2];
 
 pub fn measure(extent: &Extent) {
     let mut servers = [Measured::redist(), Measured::redis().unwrap()].map(filled);
-    let tests: Vec<&Test> = TESTS
-        .iter()
-        .filter(|test| match &extent.tests[..] {
-            [] => !extent.quick || CORNER_TESTS.contains(&test.name),
-            wanted => wanted.iter().any(|name| name == test.name),
-        })
-        .collect();
+    let tests = extent.chosen(|test| !extent.quick || CORNER_TESTS.contains(&test.name));
     let [threads, connections, pipelines] = if extent.quick { CORNERS } else { GRID };
     let length = Duration::from_millis(if extent.quick { 120 } else { 400 });
     let mut summary = Vec::new();

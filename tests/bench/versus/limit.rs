@@ -1,7 +1,7 @@
 //! What the shape itself allows: a server that also has a blocking thread for each connection, and answers
 //! without looking at what it is asked.
 
-use crate::runs::{Point, Run, TESTS, Test, filled};
+use crate::runs::{Point, Run, Test, filled};
 use crate::support::{Client, Measured, print_table};
 use crate::{Extent, Spread};
 use std::io::{self, Read, Write};
@@ -74,11 +74,7 @@ pub fn measure(extent: &Extent) {
     let mut servers = [Measured::redist(), Measured::redis().unwrap()].map(filled);
     let echo = Echo::start().unwrap();
     let length = Duration::from_millis(if extent.quick { 200 } else { 500 });
-    let is_wanted = |name: &str| match &extent.tests[..] {
-        [] => name == TEST,
-        names => names.iter().any(|wanted| wanted == name),
-    };
-    for test in TESTS.iter().filter(|test| is_wanted(test.name)) {
+    for test in extent.chosen(|test| test.name == TEST) {
         measure_test(test, &mut servers, &echo, length);
     }
 }

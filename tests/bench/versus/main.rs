@@ -20,14 +20,26 @@ mod saving;
 mod support;
 mod waits;
 
+use runs::{TESTS, Test};
 use std::fmt;
 
 /// How much is measured.
 pub struct Extent {
     /// The corners only.
     pub quick: bool,
-    /// Names of tests; all if there are none.
+    /// Names of tests.
     pub tests: Vec<String>,
+}
+
+impl Extent {
+    /// The tests that are named; those that this holds for if none is.
+    fn chosen(&self, is_usual: impl Fn(&Test) -> bool) -> Vec<&'static Test> {
+        let is_chosen = |test: &&Test| match &self.tests[..] {
+            [] => is_usual(test),
+            names => names.iter().any(|name| name == test.name),
+        };
+        TESTS.iter().filter(is_chosen).collect()
+    }
 }
 
 /// A part by its name.
