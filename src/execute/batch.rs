@@ -11,7 +11,7 @@ use super::{is_paused, pause_mode, script};
 use crate::clock::Stopwatch;
 use crate::command::{Control, Found, Handler, find_name};
 use crate::instance::{Client, Instance, PauseMode, Ran, ReplyMode};
-use crate::keyspace::{Front, Goal, Keyspace, LockPlan, Locked, Mode, shard_index};
+use crate::keyspace::{Front, Goal, Key, Keyspace, LockPlan, Locked, Mode, shard_index};
 use crate::limits;
 use crate::protocol::Request;
 use std::array;
@@ -214,9 +214,11 @@ impl Batch {
         let is_alike = |plain: &&Plain| plain.hash() == Some(hash);
         let count = self.plain[next..].iter().take_while(is_alike).count();
         let requests = &self.requests[next..next + count];
+        let Some(key) = requests[0].get(key_index) else { return };
+        let key = Key::with_hash(key, hash);
         let first = array::from_fn(|at| requests.get(at)?.get(key_index + 1));
         let last = array::from_fn(|at| requests.get(at).and_then(|it| it.get(it.len() - 1)));
-        section.locked.warm_elements(db, hash, first, last);
+        section.locked.warm_elements(db, key, first, last);
     }
 
     /// Counts what has run: a command that ran several times in a row once.

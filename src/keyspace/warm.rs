@@ -5,7 +5,7 @@
 //! processor can wait for several keys at once, but not across the locks of commands.
 
 use super::shard::Shard;
-use super::{Keyspace, Locked, shard_index};
+use super::{Key, Keyspace, Locked, shard_index};
 use crate::limits;
 use crate::value::Words;
 use std::array;
@@ -37,10 +37,10 @@ impl Keyspace {
 
 impl Locked<'_> {
     /// Brings elements of a collection into the processor's cache [for commands to come](crate::value::ValueRef::warm). The
-    /// shard of its key, which has this hash, must be locked.
-    pub fn warm_elements(&self, db: usize, hash: u64, first: Words<'_>, last: Words<'_>) {
-        let entry = self.shard(hash).database(db).and_then(|database| database.likely_entry(hash));
-        if let Some(entry) = entry {
+    /// shard of its key must be locked.
+    pub fn warm_elements(&self, db: usize, key: Key<'_>, first: Words<'_>, last: Words<'_>) {
+        let database = self.shard(key.hash).database(db);
+        if let Some(entry) = database.and_then(|database| database.get(key)) {
             entry.value().warm(first, last);
         }
     }
@@ -84,12 +84,12 @@ mod tests {
         for value in values {
             let before = format!("{value:?}");
             bench.write(b"a", |view, key| view.set(key, value));
-            let hash = bench.keyspace.hash(b"a");
-            let locked = bench.keyspace.lock_shared(&LockPlan::for_hash(hash));
+            let key = bench.keyspace.key(b"a");
+            let locked = bench.keyspace.lock_shared(&LockPlan::for_hash(key.hash));
             let words = array::from_fn(|n| [Some(&b"m7"[..]), Some(b"absent"), None][n % 3]);
-            locked.warm_elements(0, hash, words, words);
-            locked.warm_elements(7, hash, words, words);
-            let entry = locked.shard(hash).database(0).and_then(|db| db.likely_entry(hash));
+            locked.warm_elements(0, key, words, words);
+            locked.warm_elements(7, key, words, words);
+            let entry = locked.shard(key.hash).database(0).and_then(|db| db.get(key));
             let after = entry.map(|entry| format!("{:?}", entry.value().to_value()));
             assert_eq!(after, Some(before));
         }
